@@ -1,0 +1,317 @@
+"""The models that the app knows: sizes, limits, official defaults.
+
+Defaults and sizes of the real entries are the official Wan2.2 configurations (``wan/configs`` of
+Wan-Video/Wan2.2); parameter counts were computed on meta tensors of diffusers' own modules.
+"""
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import Field
+
+from wan22_app.domain.values import Value
+
+Precision = Literal["bf16", "fp16", "fp32"]
+GIB = 1024**3
+GB = 1000**3
+
+OFFICIAL_NEGATIVE_PROMPT = (
+    "色调艳丽，过曝，静态，细节模糊不清，字幕，风格，作品，画作，画面，静止，整体发灰，最差质量，"
+    "低质量，JPEG压缩残留，丑陋的，残缺的，多余的手指，画得不好的手部，画得不好的脸部，畸形的，"
+    "毁容的，形态畸形的肢体，手指融合，静止不动的画面，杂乱的背景，三条腿，背景人很多，倒着走"
+)
+"""``sample_neg_prompt`` of Wan2.2's shared configuration: the models were tuned with this text."""
+
+
+class Task(StrEnum):
+    """Kind of generation. Never a queued job."""
+
+    T2V = "t2v"
+    I2V = "i2v"
+    TI2V = "ti2v"
+
+
+class ImageUse(StrEnum):
+    """Whether a model takes a start image."""
+
+    NONE = "none"
+    OPTIONAL = "optional"
+    REQUIRED = "required"
+
+
+class Size(Value):
+    """Width and height in pixels."""
+
+    width: int
+    height: int
+
+    @property
+    def pixels(self) -> int:
+        """Area in pixels."""
+        return self.width * self.height
+
+    def turned(self) -> "Size":
+        """The portrait twin of a landscape size, and the other way round."""
+        return Size(width=self.height, height=self.width)
+
+    def __str__(self) -> str:
+        return f"{self.width}×{self.height}"
+
+
+class Costs(Value):
+    """What a layout needs, for the memory plan.
+
+    ``transformer_bytes`` is one expert in bf16. Activations and FLOPs are those of one forward,
+    per token and per squared token (attention), fitted to counts on meta tensors; the VAE figures
+    are its fp32 weights, the working set per pixel of a tile, and bytes per decoded pixel kept.
+    """
+
+    transformer_bytes: int
+    experts: int
+    block_bytes: int
+    text_bytes: int
+    vae_bytes: int
+    activation_bytes_per_token: float
+    flops_per_token: float
+    flops_per_token_squared: float
+    vae_bytes_per_tile_pixel: float
+    vae_bytes_per_output_pixel: float
+
+
+class ModelSpec(Value):
+    """Catalogue entry of a checkpoint layout with its defaults and limits."""
+
+    key: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
+    name: str
+    task: Task
+    demo: bool = False
+    repo: str = ""
+    image: ImageUse
+    experts: Literal[1, 2]
+    boundary: float | None = None
+    spatial: int
+    """Pixels per latent cell along one side."""
+    temporal: int = 4
+    """Frames per latent frame after the first."""
+    patch: int = 2
+    """Latent cells per token along one side."""
+    steps: int
+    shift: float
+    guidance: float
+    guidance_low: float | None = None
+    """Guidance of the low-noise expert; ``None`` where there is one expert."""
+    frames: int
+    fps: int
+    sizes: tuple[Size, ...]
+    min_side: int
+    max_side: int
+    max_pixels: int
+    max_frames: int
+    text_length: int = 512
+    """Tokens of padded text; the padding takes part in attention, so it belongs to the model."""
+    negative_prompt: str
+    precision: Precision
+    attention_width: int
+    blocks: int
+    costs: Costs
+
+    @property
+    def multiple(self) -> int:
+        """Width and height that the model makes are multiples of this many pixels."""
+        return self.spatial * self.patch
+
+    @property
+    def size(self) -> Size:
+        """Default size: the first official one."""
+        return self.sizes[0]
+
+    def tokens(self, width: int, height: int, frames: int) -> int:
+        """Sequence length of the transformer for made (legal) dimensions."""
+        latent_frames = (frames - 1) // self.temporal + 1
+        return latent_frames * (height // self.multiple) * (width // self.multiple)
+
+
+def _pairs(*sizes: tuple[int, int]) -> tuple[Size, ...]:
+    """Each size and its portrait twin, in the order given."""
+    landscape = [Size(width=width, height=height) for width, height in sizes]
+    return tuple(size for wide in landscape for size in (wide, wide.turned()))
+
+
+_A14B_COSTS = Costs(
+    transformer_bytes=int(28.6 * GB),
+    experts=2,
+    block_bytes=703_000_000,
+    text_bytes=int(11.4 * GB),
+    vae_bytes=int(0.51 * GB),
+    activation_bytes_per_token=8.61e9 / 75_600,
+    flops_per_token=2.441e10,
+    flops_per_token_squared=8.184e5,
+    vae_bytes_per_tile_pixel=20_500,
+    vae_bytes_per_output_pixel=37.5,
+)
+_5B_COSTS = Costs(
+    transformer_bytes=int(10.0 * GB),
+    experts=1,
+    block_bytes=327_000_000,
+    text_bytes=int(11.4 * GB),
+    vae_bytes=int(2.82 * GB),
+    activation_bytes_per_token=5.45e9 / 27_280,
+    flops_per_token=8.98e9,
+    flops_per_token_squared=3.655e5,
+    vae_bytes_per_tile_pixel=21_400,
+    vae_bytes_per_output_pixel=42.0,
+)
+
+T2V_A14B = ModelSpec(
+    key="t2v-a14b",
+    name="T2V-A14B",
+    task=Task.T2V,
+    repo="Wan-AI/Wan2.2-T2V-A14B-Diffusers",
+    image=ImageUse.NONE,
+    experts=2,
+    boundary=0.875,
+    spatial=8,
+    steps=40,
+    shift=12.0,
+    guidance=4.0,
+    guidance_low=3.0,
+    frames=81,
+    fps=16,
+    sizes=_pairs((1280, 720), (832, 480), (1920, 1080), (1280, 704)),
+    min_side=256,
+    max_side=1920,
+    max_pixels=1920 * 1088,
+    max_frames=121,
+    negative_prompt=OFFICIAL_NEGATIVE_PROMPT,
+    precision="bf16",
+    attention_width=5120,
+    blocks=40,
+    costs=_A14B_COSTS,
+)
+I2V_A14B = T2V_A14B.model_copy(
+    update={
+        "key": "i2v-a14b",
+        "name": "I2V-A14B",
+        "task": Task.I2V,
+        "repo": "Wan-AI/Wan2.2-I2V-A14B-Diffusers",
+        "image": ImageUse.REQUIRED,
+        "boundary": 0.9,
+        "shift": 5.0,
+        "guidance": 3.5,
+        "guidance_low": 3.5,
+    }
+)
+TI2V_5B = ModelSpec(
+    key="ti2v-5b",
+    name="TI2V-5B",
+    task=Task.TI2V,
+    repo="Wan-AI/Wan2.2-TI2V-5B-Diffusers",
+    image=ImageUse.OPTIONAL,
+    experts=1,
+    spatial=16,
+    steps=50,
+    shift=5.0,
+    guidance=5.0,
+    frames=121,
+    fps=24,
+    sizes=_pairs((1280, 704), (1280, 720), (832, 480), (1920, 1080)),
+    min_side=256,
+    max_side=1920,
+    max_pixels=1920 * 1088,
+    max_frames=161,
+    negative_prompt=OFFICIAL_NEGATIVE_PROMPT,
+    precision="bf16",
+    attention_width=3072,
+    blocks=30,
+    costs=_5B_COSTS,
+)
+
+
+def _demo_costs(like: Costs) -> Costs:
+    """Costs of a demo checkpoint of the same layout: megabytes, measured on the CPU."""
+    return like.model_copy(
+        update={
+            "transformer_bytes": 1_300_000,
+            "block_bytes": 600_000,
+            "text_bytes": 220_000,
+            "vae_bytes": 450_000,
+            "activation_bytes_per_token": 40_000.0,
+            "flops_per_token": 4e6,
+            "flops_per_token_squared": 2e3,
+        }
+    )
+
+
+def _demo(real: ModelSpec, key: str) -> ModelSpec:
+    """The demo entry of a layout: the same structure, toy sizes."""
+    return real.model_copy(
+        update={
+            "key": key,
+            "name": f"Demo {real.task.upper()}",
+            "demo": True,
+            "repo": "",
+            "steps": 8,
+            "frames": 17,
+            "fps": 8,
+            "sizes": _pairs((160, 90)) + (Size(width=128, height=128),),
+            "min_side": 32,
+            "max_side": 512,
+            "max_pixels": 512 * 512,
+            "max_frames": 81,
+            "negative_prompt": "",
+            "precision": "fp32",
+            "attention_width": 128,
+            "blocks": 2,
+            "costs": _demo_costs(real.costs),
+        }
+    )
+
+
+DEMO_T2V = _demo(T2V_A14B, "demo-t2v")
+DEMO_I2V = _demo(I2V_A14B, "demo-i2v")
+DEMO_TI2V = _demo(TI2V_5B, "demo-ti2v")
+
+REAL_SPECS = (TI2V_5B, T2V_A14B, I2V_A14B)
+DEMO_SPECS = (DEMO_T2V, DEMO_I2V, DEMO_TI2V)
+CATALOG: dict[str, ModelSpec] = {spec.key: spec for spec in (*REAL_SPECS, *DEMO_SPECS)}
+
+
+class DemoSettings(Value):
+    """``demo_settings.json`` beside a demo checkpoint: what training (or chance) fixed for it."""
+
+    shift: float
+    text_length: int
+    frames: int
+    sizes: tuple[Size, ...]
+
+    def applied_to(self, spec: ModelSpec) -> ModelSpec:
+        """The entry with these values in place of the catalogue's."""
+        return spec.model_copy(update=dict(self))
+
+
+class WeightsState(StrEnum):
+    """Whether an entry can run on this machine."""
+
+    READY = "ready"
+    MISSING = "missing"
+    DAMAGED = "damaged"
+
+
+class ModelEntry(Value):
+    """A catalogue entry and its weights on this machine.
+
+    ``folder`` is the diffusers folder (absolute path), empty when missing. ``problem`` says in one
+    sentence what is missing or damaged and what to do.
+    """
+
+    spec: ModelSpec
+    state: WeightsState
+    folder: str = ""
+    revision: str = ""
+    problem: str = ""
+    cure: str = ""
+
+    @property
+    def ready(self) -> bool:
+        """True when a job for this entry can run."""
+        return self.state is WeightsState.READY

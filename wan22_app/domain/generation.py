@@ -1,0 +1,302 @@
+"""What a person asks for: one validated, frozen value, and how it meets a model's limits."""
+
+import unicodedata
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+
+from wan22_app.domain.catalog import ImageUse, ModelSpec, Precision
+from wan22_app.domain.errors import InvalidRequest, Problem
+from wan22_app.domain.values import Value
+
+PROMPT_LIMIT = 2000
+"""Characters. The model's own limit is in tokens and is checked with its tokenizer."""
+MAX_SEED = 2**32 - 1
+MAX_STEPS = 200
+MAX_LORAS = 1
+
+OffloadChoice = Literal["auto", "none", "model", "block"]
+TileChoice = Literal["auto"] | Annotated[int, Field(ge=64, le=1024, multiple_of=16)]
+
+
+def _plain_text(text: str) -> str:
+    """Normalise to NFC; refuse control characters, which no tokenizer was trained on."""
+    text = unicodedata.normalize("NFC", text).strip()
+    bad = [c for c in text if unicodedata.category(c) in {"Cc", "Cs"} and c not in "\n\t"]
+    if bad:
+        raise ValueError(f"control character U+{ord(bad[0]):04X}")
+    return text
+
+
+def _not_bool(value: object) -> object:
+    """Refuse true and false where a number is meant: pydantic would read them as 1 and 0."""
+    if isinstance(value, bool):
+        raise ValueError("must be a number")
+    return value
+
+
+Text = Annotated[str, Field(max_length=PROMPT_LIMIT), AfterValidator(_plain_text)]
+Whole = Annotated[int, BeforeValidator(_not_bool)]
+Real = Annotated[float, BeforeValidator(_not_bool), Field(allow_inf_nan=False)]
+
+
+class ImageRef(Value):
+    """A start image that has passed the gate; ``sha256`` names its PNG in the uploads folder."""
+
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    width: int = Field(gt=0)
+    height: int = Field(gt=0)
+
+
+class LoraRef(Value):
+    """A LoRA file under ``loras/`` with its strength; ``sha256`` is filled in at submission."""
+
+    file: str = Field(min_length=1, max_length=200)
+    strength: Real = Field(default=1.0, ge=-4.0, le=4.0)
+    expert: Literal["high", "low", "both"] = "both"
+    sha256: str = ""
+
+
+class GenerationRequest(Value):
+    """The frozen parameters of one generation.
+
+    ``guidance`` belongs to the high-noise expert (or the only one), ``guidance_low`` to the
+    low-noise expert; guidance is off for both at 1 or below. ``seed`` is always a number here:
+    an empty field was replaced by a random one when the request was built. Width, height and
+    frames are what the person gets; ``geometry`` says what the model makes.
+    """
+
+    model: str
+    prompt: Annotated[Text, Field(min_length=1)]
+    negative_prompt: Text = ""
+    image: ImageRef | None = None
+    width: Whole = Field(gt=0)
+    height: Whole = Field(gt=0)
+    frames: Whole = Field(gt=0)
+    fps: Whole = Field(ge=1, le=60)
+    steps: Whole = Field(ge=1, le=MAX_STEPS)
+    guidance: Real = Field(ge=0.0, le=30.0)
+    guidance_low: Real | None = Field(default=None, ge=0.0, le=30.0)
+    shift: Real = Field(gt=0.0, le=30.0)
+    seed: Whole = Field(ge=0, le=MAX_SEED)
+    precision: Precision
+    offload: OffloadChoice = "auto"
+    tile: TileChoice = "auto"
+    loras: tuple[LoraRef, ...] = Field(default=(), max_length=MAX_LORAS)
+
+    @classmethod
+    def build(cls, spec: ModelSpec, fields: Mapping[str, object], seed: int) -> Self:
+        """Validate form or command-line fields against a model; blanks take the model's defaults.
+
+        ``seed`` is used where the field is blank. Raises InvalidRequest with one Problem per
+        refused field.
+        """
+        given = {name: value for name, value in fields.items() if not _blank(name, value)}
+        values = {**defaults(spec), "seed": seed, **given, "model": spec.key}
+        try:
+            request = cls.model_validate(values)
+        except ValidationError as error:
+            known = [_problem_of(detail) for detail in error.errors()]
+            raise InvalidRequest.of(known) from None
+        refused = list(refusals(spec, request))
+        if refused:
+            raise InvalidRequest.of(refused)
+        return request
+
+
+def _blank(name: str, value: object) -> bool:
+    """An empty field means the default; an emptied negative prompt means none at all."""
+    if name == "negative_prompt":
+        return value is None
+    return value is None or (isinstance(value, str) and not value.strip() and name != "prompt")
+
+
+def defaults(spec: ModelSpec) -> dict[str, object]:
+    """The official values of a model for every field that has one."""
+    return {
+        "prompt": "",
+        "negative_prompt": spec.negative_prompt,
+        "width": spec.size.width,
+        "height": spec.size.height,
+        "frames": spec.frames,
+        "fps": spec.fps,
+        "steps": spec.steps,
+        "guidance": spec.guidance,
+        "guidance_low": spec.guidance_low,
+        "shift": spec.shift,
+        "precision": spec.precision,
+    }
+
+
+FIELD_NAMES = {
+    "prompt": "Prompt",
+    "negative_prompt": "Negative prompt",
+    "width": "Width",
+    "height": "Height",
+    "frames": "Frames",
+    "fps": "Frames per second",
+    "steps": "Steps",
+    "guidance": "Guidance",
+    "guidance_low": "Guidance, low noise",
+    "shift": "Shift",
+    "seed": "Seed",
+    "precision": "Precision",
+    "offload": "Offload",
+    "tile": "VAE tile size",
+    "image": "Start image",
+    "loras": "LoRA",
+}
+
+_RANGE_CURES = {
+    "greater_than": "Use more than {gt}.",
+    "greater_than_equal": "Use {ge} or more.",
+    "less_than_equal": "Use {le} or less.",
+    "multiple_of": "Use a multiple of {multiple_of}.",
+    "string_too_long": "Shorten it to {max_length} characters.",
+    "string_too_short": "Say in a sentence what should happen.",
+    "too_long": "Choose at most {max_length}.",
+    "finite_number": "Use an ordinary number.",
+    "int_parsing": "Use a whole number.",
+    "int_from_float": "Use a whole number.",
+    "float_parsing": "Use a number.",
+}
+
+
+def _problem_of(detail: Mapping[str, object]) -> Problem:
+    """Turn one of pydantic's error details into words that name the field, the limit, the cure."""
+    location = detail.get("loc") or ("",)
+    field = str(location[0]) if isinstance(location, tuple) else ""
+    kind = str(detail.get("type"))
+    context = detail.get("ctx")
+    limits = dict(context) if isinstance(context, Mapping) else {}
+    template = _RANGE_CURES.get(kind, "")
+    if kind == "value_error":
+        return _text_problem(field, str(limits.get("error", "")))
+    given = str(detail.get("input"))[:60]
+    name = FIELD_NAMES.get(field, field)
+    if field == "prompt" and kind == "string_too_short":
+        what = "The prompt is empty."
+    elif kind == "extra_forbidden":
+        what = f"There is no field “{field}”."
+    else:
+        what = f"{name} cannot be “{given}”."
+    cure = template.format_map(limits) if template else str(detail.get("msg", "")) + "."
+    return Problem(code=f"bad_{field or 'request'}", what=what, cure=cure, field=field)
+
+
+def _text_problem(field: str, reason: str) -> Problem:
+    name = FIELD_NAMES.get(field, field)
+    if reason.startswith("control character"):
+        return Problem(
+            code="control_character",
+            what=f"{name} holds a {reason}.",
+            cause="It probably came along with copied text.",
+            cure="Type that part again.",
+            field=field,
+        )
+    return Problem(code=f"bad_{field}", what=f"{name} {reason}.", field=field)
+
+
+def refusals(spec: ModelSpec, request: GenerationRequest) -> Iterator[Problem]:
+    """Everything in the request that this model cannot do, one Problem per field."""
+    yield from _size_refusals(spec, request)
+    if request.frames > spec.max_frames:
+        yield Problem(
+            code="bad_frames",
+            what=f"{spec.name} makes at most {spec.max_frames} frames.",
+            cure=f"Use {spec.max_frames} or fewer.",
+            field="frames",
+        )
+    if spec.image is ImageUse.REQUIRED and request.image is None:
+        yield Problem(
+            code="image_needed",
+            what=f"{spec.name} starts from an image.",
+            cure="Drop one on the image field, or choose a model that needs only text.",
+            field="image",
+        )
+    if spec.image is ImageUse.NONE and request.image is not None:
+        yield Problem(
+            code="image_not_taken",
+            what=f"{spec.name} takes no image.",
+            cure="Remove the image, or choose a model that takes one.",
+            field="image",
+        )
+    if spec.experts == 1 and request.guidance_low is not None:
+        yield Problem(
+            code="bad_guidance_low",
+            what=f"{spec.name} has one expert, so there is no second guidance.",
+            cure="Leave the field empty.",
+            field="guidance_low",
+        )
+
+
+def _size_refusals(spec: ModelSpec, request: GenerationRequest) -> Iterator[Problem]:
+    for field, length in (("width", request.width), ("height", request.height)):
+        name = FIELD_NAMES[field]
+        if length % 2:
+            yield Problem(
+                code=f"bad_{field}",
+                what=f"{name} {length} is odd.",
+                cause="H.264 stores colour for pairs of pixels.",
+                cure=f"Use {length - 1} or {length + 1}.",
+                field=field,
+            )
+        elif not spec.min_side <= length <= spec.max_side:
+            yield Problem(
+                code=f"bad_{field}",
+                what=f"{name} {length} is outside what {spec.name} makes.",
+                cure=f"Use {spec.min_side} to {spec.max_side}.",
+                field=field,
+            )
+    if request.width * request.height > spec.max_pixels:
+        yield Problem(
+            code="too_many_pixels",
+            what=f"{request.width}×{request.height} is more than {spec.name} can draw.",
+            cure=f"Choose a size of at most {spec.max_pixels / 1e6:.1f} megapixels.",
+            field="width",
+        )
+
+
+class Geometry(Value):
+    """What the model makes and what is cut out of it.
+
+    The picture is cropped around its centre, surplus frames are dropped at the end.
+    """
+
+    width: int
+    height: int
+    frames: int
+    left: int
+    top: int
+    crop_width: int
+    crop_height: int
+    keep_frames: int
+
+    @property
+    def cropped(self) -> bool:
+        """True when the person gets less than the model makes."""
+        return (self.width, self.height, self.frames) != (
+            self.crop_width,
+            self.crop_height,
+            self.keep_frames,
+        )
+
+
+def _up(value: int, multiple: int) -> int:
+    return -(-value // multiple) * multiple
+
+
+def geometry(spec: ModelSpec, request: GenerationRequest) -> Geometry:
+    """The next legal size and frame count (``temporal * k + 1``), and the crop back."""
+    width, height = _up(request.width, spec.multiple), _up(request.height, spec.multiple)
+    return Geometry(
+        width=width,
+        height=height,
+        frames=_up(request.frames - 1, spec.temporal) + 1,
+        left=(width - request.width) // 2,
+        top=(height - request.height) // 2,
+        crop_width=request.width,
+        crop_height=request.height,
+        keep_frames=request.frames,
+    )

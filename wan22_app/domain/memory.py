@@ -1,0 +1,188 @@
+"""How a request fits into memory: a first plan from tables.
+
+Figures come from counts on meta tensors (activations, tiles) and from the checkpoints' sizes; none
+was measured on a card yet, so every plan is an estimate and says so on the page.
+"""
+
+from typing import Literal
+
+from wan22_app.domain.catalog import GB, Costs, ModelSpec, Precision
+from wan22_app.domain.generation import GenerationRequest, geometry
+from wan22_app.domain.values import Value
+
+Offload = Literal["none", "model", "block"]
+DEFAULT_TILE = 256
+CONTEXT_BYTES = int(0.7 * GB)
+"""CUDA context, workspaces and the allocator's slack."""
+FRAGMENTATION = 1.06
+BYTES_PER_WEIGHT = {"bf16": 2, "fp16": 2, "fp32": 4}
+PROCESS_BYTES = int(0.9 * GB)
+"""Resident memory of an engine process with torch and diffusers imported and nothing loaded."""
+RESIDENT_BLOCKS = 2
+
+PEAK_TFLOPS = (
+    ("RTX 4080", 97.4),
+    ("RTX 4090", 165.2),
+    ("H100", 989.0),
+    ("H200", 989.0),
+)
+"""Dense bf16 peaks with fp32 accumulation; a card that is not listed gets no time estimate."""
+REALISTIC_SHARE = 0.7
+
+
+class Device(Value):
+    """Where a run computes. Bytes, not GiB; a CPU has no memory of its own."""
+
+    kind: Literal["cpu", "cuda"]
+    name: str
+    index: int = 0
+    total_bytes: int = 0
+    free_bytes: int = 0
+
+    @property
+    def torch_name(self) -> str:
+        """The name that torch knows it by."""
+        return "cpu" if self.kind == "cpu" else f"cuda:{self.index}"
+
+
+class Host(Value):
+    """Main memory and cores of the machine that runs the engine."""
+
+    total_bytes: int
+    available_bytes: int
+    cores: int
+
+
+class MemoryPlan(Value):
+    """Decided placement of one run, with what it is predicted to need.
+
+    ``tile`` is the side of a VAE tile in pixels, ``None`` for one piece. ``seconds`` is the
+    predicted denoising time, ``None`` where nothing is known about the device.
+    """
+
+    device: str
+    precision: Precision
+    vae_precision: Precision = "fp32"
+    offload: Offload
+    tile: int | None
+    peak_vram_bytes: int
+    peak_ram_bytes: int
+    seconds: float | None = None
+
+
+class WontFit(Value):
+    """No plan fits: what is short, and the cheapest change that would fit."""
+
+    short_of: Literal["vram", "ram"]
+    needed_bytes: int
+    available_bytes: int
+    cure: str
+
+
+def plan_memory(
+    spec: ModelSpec, request: GenerationRequest, device: Device, host: Host
+) -> MemoryPlan | WontFit:
+    """The fastest plan that fits, or what is missing. Pure and total.
+
+    The request's choices bind: a chosen offload is not changed, ``auto`` takes the first of none,
+    model, block that fits.
+    """
+    ram_budget = host.total_bytes
+    choices: tuple[Offload, ...] = (
+        ("none", "model", "block") if request.offload == "auto" else (request.offload,)
+    )
+    if device.kind == "cpu":
+        # On the CPU there is nowhere to offload to: every choice is the same plan.
+        return _checked_ram(_plan(spec, request, device, "none"), ram_budget)
+    plans = [_plan(spec, request, device, offload) for offload in choices]
+    for plan in plans:
+        if plan.peak_vram_bytes <= device.total_bytes:
+            return _checked_ram(plan, ram_budget)
+    leanest = min(plans, key=lambda plan: plan.peak_vram_bytes)
+    return WontFit(
+        short_of="vram",
+        needed_bytes=leanest.peak_vram_bytes,
+        available_bytes=device.total_bytes,
+        cure=_vram_cure(spec, request),
+    )
+
+
+def _checked_ram(plan: MemoryPlan, budget: int) -> MemoryPlan | WontFit:
+    if plan.peak_ram_bytes <= budget:
+        return plan
+    return WontFit(
+        short_of="ram",
+        needed_bytes=plan.peak_ram_bytes,
+        available_bytes=budget,
+        cure="Choose TI2V-5B or a machine with more main memory.",
+    )
+
+
+def _vram_cure(spec: ModelSpec, request: GenerationRequest) -> str:
+    if request.offload in ("none", "model"):
+        return "Set offload to automatic."
+    if request.tile == "auto" or request.tile > 128:
+        return "Choose a smaller size, fewer frames, or a VAE tile size of 128."
+    return f"Choose a smaller size or fewer frames than {request.frames}."
+
+
+def _plan(
+    spec: ModelSpec, request: GenerationRequest, device: Device, offload: Offload
+) -> MemoryPlan:
+    made = geometry(spec, request)
+    tile = _tile(request, made.width, made.height)
+    scale = BYTES_PER_WEIGHT[request.precision] / 2
+    weights = _weights_on_device(spec.costs, offload, scale)
+    activations = spec.costs.activation_bytes_per_token * scale
+    denoise = weights + activations * spec.tokens(made.width, made.height, made.frames)
+    decode = _decode_bytes(spec.costs, made.width, made.height, made.frames, tile)
+    text = spec.costs.text_bytes * scale if offload == "none" else 0
+    peak = CONTEXT_BYTES + int(FRAGMENTATION * (max(denoise, decode) + text))
+    all_weights = int(_all_weights(spec.costs, scale))
+    on_cpu = device.kind == "cpu"
+    ram = PROCESS_BYTES + (all_weights if on_cpu or offload != "none" else spec.costs.text_bytes)
+    return MemoryPlan(
+        device=device.torch_name,
+        precision=request.precision,
+        offload=offload,
+        tile=tile,
+        peak_vram_bytes=0 if on_cpu else peak,
+        peak_ram_bytes=ram + (int(max(denoise - weights, decode)) if on_cpu else 0),
+        seconds=_seconds(spec, request, device),
+    )
+
+
+def _tile(request: GenerationRequest, width: int, height: int) -> int | None:
+    """Tiling starts only where a side exceeds the tile, as in diffusers."""
+    tile = DEFAULT_TILE if request.tile == "auto" else request.tile
+    return tile if max(width, height) > tile else None
+
+
+def _all_weights(costs: Costs, scale: float) -> float:
+    return scale * (costs.transformer_bytes * costs.experts + costs.text_bytes) + costs.vae_bytes
+
+
+def _weights_on_device(costs: Costs, offload: Offload, scale: float) -> float:
+    if offload == "none":
+        return scale * costs.transformer_bytes * costs.experts + costs.vae_bytes
+    if offload == "model":
+        return scale * max(costs.transformer_bytes, costs.text_bytes)
+    return scale * RESIDENT_BLOCKS * costs.block_bytes + costs.vae_bytes
+
+
+def _decode_bytes(costs: Costs, width: int, height: int, frames: int, tile: int | None) -> float:
+    pixels = min(tile, width) * min(tile, height) if tile else width * height
+    kept = costs.vae_bytes_per_output_pixel * width * height * frames
+    return costs.vae_bytes + costs.vae_bytes_per_tile_pixel * pixels + kept
+
+
+def _seconds(spec: ModelSpec, request: GenerationRequest, device: Device) -> float | None:
+    """Denoising seconds at a realistic share of the card's peak; unknown cards get none."""
+    peak = next((tflops for name, tflops in PEAK_TFLOPS if name in device.name), None)
+    if peak is None:
+        return None
+    made = geometry(spec, request)
+    tokens = spec.tokens(made.width, made.height, made.frames)
+    flops = tokens * (spec.costs.flops_per_token + spec.costs.flops_per_token_squared * tokens)
+    forwards = 2 if request.guidance > 1 else 1
+    return flops * forwards * request.steps / (peak * 1e12 * REALISTIC_SHARE)

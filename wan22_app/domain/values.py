@@ -1,0 +1,9 @@
+"""The base of every domain value."""
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Value(BaseModel):
+    """Frozen and strict about its fields: a typo in a stored row must not vanish silently."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
