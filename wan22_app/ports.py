@@ -100,15 +100,11 @@ class JobStore(Protocol):
         """Insert the output and end the job, in one transaction."""
         ...
 
-    def end(
-        self, job_id: str, epoch: int, state: JobState, problem: Problem | None = None
-    ) -> bool:
+    def end(self, job_id: str, epoch: int, state: JobState, problem: Problem | None = None) -> bool:
         """End a run in a final state other than ``succeeded``."""
         ...
 
-    def requeue(
-        self, job_id: str, epoch: int, why: Problem, *, count_attempt: bool = True
-    ) -> bool:
+    def requeue(self, job_id: str, epoch: int, why: Problem, *, count_attempt: bool = True) -> bool:
         """Put a run back to its place; a polite return does not count as an attempt."""
         ...
 
