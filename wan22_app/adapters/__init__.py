@@ -1,0 +1,1 @@
+"""One module for each port that touches the outside world."""

@@ -1,0 +1,47 @@
+"""Looking at one's jobs and changing one's mind about them."""
+
+from collections.abc import Collection, Sequence
+
+from wan22_app.domain.account import Person
+from wan22_app.domain.job import Job, JobEvent, JobState
+from wan22_app.ports import Bell, JobStore
+
+
+class Queue:
+    """A person's view of the queue. Nobody else's jobs can be seen or touched through it."""
+
+    def __init__(self, jobs: JobStore, bell: Bell):
+        self._jobs = jobs
+        self._bell = bell
+
+    def get(self, person: Person, job_id: str) -> Job:
+        """Raises NotFound for a stranger's job as for none."""
+        return self._jobs.get(person, job_id)
+
+    def page(
+        self,
+        person: Person,
+        states: Collection[JobState] = (),
+        before: int | None = None,
+        limit: int = 50,
+    ) -> Sequence[Job]:
+        """Newest first; ``before`` is the number of the last job seen."""
+        return self._jobs.page(person, states, before, limit)
+
+    def story(self, person: Person, job_id: str) -> Sequence[JobEvent]:
+        """What happened to a job, oldest first."""
+        return self._jobs.story(person, job_id)
+
+    def waiting_ahead(self, job: Job) -> int:
+        """How many jobs start before this one."""
+        return self._jobs.waiting_ahead(job)
+
+    def cancel(self, person: Person, job_id: str) -> Job:
+        """Ask for the end of a waiting or running job and wake the dispatcher."""
+        job = self._jobs.request_cancel(person, job_id)
+        self._bell.ring()
+        return job
+
+    def remove(self, person: Person, job_id: str) -> None:
+        """Take an ended job off the list; its video stays."""
+        self._jobs.remove(person, job_id)
