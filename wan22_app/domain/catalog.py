@@ -253,7 +253,7 @@ def _demo(real: ModelSpec, key: str) -> ModelSpec:
             "steps": 8,
             "frames": 17,
             "fps": 8,
-            "sizes": _pairs((160, 90)) + (Size(width=128, height=128),),
+            "sizes": (*_pairs((160, 90)), Size(width=128, height=128)),
             "min_side": 32,
             "max_side": 512,
             "max_pixels": 512 * 512,
