@@ -1,0 +1,89 @@
+"""Looks at the installation for the doctor: video libraries, bun, disk, database."""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+import av
+
+from wan22_app.domain.errors import UserError
+from wan22_app.domain.health import Check
+
+GB = 1000**3
+LOW_DISK = 20 * GB
+BUN_FLOOR = (1, 4, 4)
+
+
+def video_libraries() -> Iterator[Check]:
+    """The H.264 encoder that every output needs."""
+    if "libx264" in av.codecs_available:
+        yield Check(name="Video", level="ok", what=f"PyAV {version('av')} with H.264.")
+    else:
+        cure = "Reinstall PyAV from its wheel: run launch.py setup again."
+        yield Check(name="Video", level="bad", what="PyAV lacks the H.264 encoder.", cure=cure)
+
+
+def versions() -> Iterator[Check]:
+    """What is installed, by the packages' own metadata, so that torch stays unimported."""
+    names = ("torch", "diffusers", "transformers", "reflex")
+    yield Check(name="Versions", level="ok", what=", ".join(f"{n} {version(n)}" for n in names))
+
+
+def bun(project: Path) -> Iterator[Check]:
+    """The JavaScript runtime that builds the pages."""
+    for candidate in _bun_candidates(project):
+        found = _bun_version(candidate)
+        if found and tuple(map(int, found.split(".")[:3])) >= BUN_FLOOR:
+            yield Check(name="bun", level="ok", what=f"bun {found}.")
+            return
+    floor = ".".join(map(str, BUN_FLOOR))
+    yield Check(
+        name="bun",
+        level="note",
+        what=f"No bun {floor} or newer was found.",
+        cure="Run launch.py setup again, or let Reflex install its own at the next start.",
+    )
+
+
+def _bun_candidates(project: Path) -> Iterator[Path]:
+    on_path = shutil.which("bun")
+    if on_path:
+        yield Path(on_path)
+    yield from sorted((project / ".bun").glob("node_modules/@oven/*/bin/bun*"))
+
+
+def _bun_version(program: Path) -> str:
+    try:
+        done = subprocess.run(
+            [program, "--version"], capture_output=True, text=True, timeout=10, check=False
+        )
+    except OSError:
+        return ""
+    text = done.stdout.strip()
+    return text if text and all(part.isdigit() for part in text.split(".")[:3]) else ""
+
+
+def disk(folder: Path) -> Iterator[Check]:
+    """Free space where the videos go."""
+    free = shutil.disk_usage(folder).free
+    what = f"{free / GB:.0f} GB free."
+    if free < LOW_DISK:
+        cure = "Make room: real weights take 30 to 130 GB, a video a few megabytes."
+        yield Check(name="Disk", level="note", what=what, cure=cure)
+    else:
+        yield Check(name="Disk", level="ok", what=what)
+
+
+def database(url: str) -> Iterator[Check]:
+    """Whether the tables fit the code."""
+    from wan22_app.adapters.db.migrate import check
+
+    try:
+        check(url)
+    except UserError as error:
+        problem = error.problem
+        yield Check(name="Database", level="bad", what=problem.what, cure=problem.cure)
+    else:
+        yield Check(name="Database", level="ok", what="Migrated and readable.")

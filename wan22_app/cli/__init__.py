@@ -1,0 +1,5 @@
+"""The command line: ``wan22 run | dispatch | generate | migrate | doctor``."""
+
+from wan22_app.cli.parser import main
+
+__all__ = ["main"]

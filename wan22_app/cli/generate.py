@@ -1,0 +1,144 @@
+"""``wan22 generate``: one video through the same submission, queue and engine as the page."""
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from wan22_app.adapters.db.migrate import migrate
+from wan22_app.adapters.locks import Attachment, ensure_dispatcher
+from wan22_app.adapters.system import SystemSecrets
+from wan22_app.bootstrap import Services, services
+from wan22_app.cli.bar import Bar
+from wan22_app.domain.account import LOCAL_PERSON
+from wan22_app.domain.errors import InvalidRequest, Problem
+from wan22_app.domain.job import Job, JobState
+
+POLL_S = 0.1
+ENSURE_S = 2.0
+FAILED = 1
+INTERRUPTED = 130
+
+NUMBERS = (
+    ("width", "pixels"),
+    ("height", "pixels"),
+    ("frames", "length in frames"),
+    ("fps", "frames per second"),
+    ("steps", "denoising steps"),
+    ("guidance", "guidance of the high-noise (or only) expert"),
+    ("guidance-low", "guidance of the low-noise expert"),
+    ("shift", "sampler shift"),
+    ("seed", "random when left out"),
+    ("tile", "VAE tile size in pixels, or auto"),
+    ("lora-strength", "-4 to 4"),
+)
+"""Options that are validated with the request, so that page and command line say the same."""
+
+
+def add_to(commands: Any) -> None:
+    """Register the command."""
+    parser = commands.add_parser("generate", help="make one video")
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--prompt", required=True)
+    parser.add_argument("--negative-prompt")
+    parser.add_argument("--image", type=Path, help="start image: PNG, JPEG or WebP")
+    for name, help_text in NUMBERS:
+        parser.add_argument(f"--{name}", help=help_text)
+    parser.add_argument("--precision", choices=("bf16", "fp16", "fp32"))
+    parser.add_argument("--offload", choices=("auto", "none", "model", "block"))
+    parser.add_argument("--lora", help="file name inside the LoRA folder")
+    parser.add_argument("--out", type=Path, required=True, help="where to put the mp4")
+    parser.set_defaults(command=generate)
+
+
+def generate(args: argparse.Namespace) -> int:
+    """Queue, wait, copy; one JSON line at the end. Ctrl-C cancels the job."""
+    _require_writable(args.out)
+    app = services()
+    migrate(app.settings.database)
+    fields = _fields(args, app)
+    with Attachment(app.settings.locks):
+        job = app.submission.submit(LOCAL_PERSON, fields, SystemSecrets().new_id())
+        try:
+            job = _wait(app, job)
+        except KeyboardInterrupt:
+            app.queue.cancel(LOCAL_PERSON, job.id)
+            _wait(app, job)
+            return INTERRUPTED
+    return _report(app, job, args.out)
+
+
+def _fields(args: argparse.Namespace, app: Services) -> dict[str, object]:
+    names = ["model", "prompt", "negative-prompt", "precision", "offload", "lora"]
+    names += [name for name, _ in NUMBERS]
+    keys = [name.replace("-", "_") for name in names]
+    fields: dict[str, object] = {key: getattr(args, key) for key in keys}
+    if args.image is not None:
+        fields["image"] = app.images.accept(_read_image(args.image))
+    return fields
+
+
+def _read_image(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InvalidRequest(
+            Problem(
+                code="image_unreadable",
+                what=f"The image {path} cannot be read.",
+                cause=f"{error.strerror}." if error.strerror else "",
+                cure="Check the path.",
+                field="image",
+            )
+        ) from error
+
+
+def _require_writable(out: Path) -> None:
+    """Refuse before an hour of work, not after it."""
+    if out.is_dir() or not out.parent.is_dir() or not os.access(out.parent, os.W_OK):
+        raise InvalidRequest(
+            Problem(
+                code="out_unwritable",
+                what=f"The video cannot be written to {out}.",
+                cure="Name a file in an existing folder that you may write to.",
+                field="out",
+            )
+        )
+
+
+def _wait(app: Services, job: Job) -> Job:
+    """Follow the job to its end; starts a dispatcher whenever none is alive."""
+    bar, looked = Bar(sys.stderr), float("-inf")
+    while not job.state.final:
+        if time.monotonic() - looked > ENSURE_S:
+            ensure_dispatcher(app.settings)
+            looked = time.monotonic()
+        bar.show(job)
+        time.sleep(POLL_S)
+        job = app.queue.get(LOCAL_PERSON, job.id)
+    bar.close()
+    return job
+
+
+def _report(app: Services, job: Job, out: Path) -> int:
+    line: dict[str, object] = {"job": job.id, "state": job.state, "seed": job.request.seed}
+    if job.state is JobState.SUCCEEDED:
+        output = app.gallery.get(LOCAL_PERSON, job.id)
+        _copy(app.gallery.path(LOCAL_PERSON, job.id, "video"), out)
+        line |= {"output": str(out), "seconds": output.seconds}
+    elif job.problem is not None:
+        line["problem"] = job.problem.model_dump()
+        sys.stderr.write(job.problem.sentence() + "\n")
+    sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
+    return 0 if job.state is JobState.SUCCEEDED else FAILED
+
+
+def _copy(source: Path, out: Path) -> None:
+    """Copy beside the target and rename: a broken copy must not look like a video."""
+    part = out.with_name(out.name + ".part")
+    shutil.copyfile(source, part)
+    part.replace(out)
