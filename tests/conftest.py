@@ -1,0 +1,68 @@
+"""Fixtures that every kind of test may use: a real database in a temporary folder."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy.engine import Engine
+
+from wan22_app.adapters.db.engine import create_engine
+from wan22_app.adapters.db.jobs import SqlJobStore
+from wan22_app.adapters.db.migrate import migrate
+from wan22_app.adapters.db.outputs import SqlOutputStore
+from wan22_app.adapters.system import SystemSecrets
+from wan22_app.domain.account import LOCAL_PERSON, Person
+
+
+class SetClock:
+    """A clock that moves only when a test moves it; each look adds a millisecond."""
+
+    def __init__(self) -> None:
+        self.time = datetime(2026, 1, 1, tzinfo=UTC)
+        self.seconds = 0.0
+
+    def now(self) -> datetime:
+        self.time += timedelta(milliseconds=1)
+        return self.time
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    def advance(self, seconds: float) -> None:
+        self.seconds += seconds
+        self.time += timedelta(seconds=seconds)
+
+
+@pytest.fixture
+def clock() -> SetClock:
+    return SetClock()
+
+
+@pytest.fixture
+def person() -> Person:
+    return LOCAL_PERSON
+
+
+@pytest.fixture
+def database_url(tmp_path: Path) -> str:
+    url = f"sqlite:///{(tmp_path / 'wan22.sqlite').as_posix()}"
+    migrate(url)
+    return url
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Engine]:
+    engine = create_engine(database_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def jobs(database: Engine, clock: SetClock) -> SqlJobStore:
+    return SqlJobStore(database, clock, SystemSecrets())
+
+
+@pytest.fixture
+def outputs(database: Engine) -> SqlOutputStore:
+    return SqlOutputStore(database)

@@ -1,0 +1,1 @@
+"""The database: the only truth. SQLite out of the box, PostgreSQL beyond one machine."""

@@ -1,0 +1,128 @@
+"""The tables. The browser and the services never see these classes."""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import DateTime, ForeignKey, Index, Text, TypeDecorator, UniqueConstraint
+from sqlalchemy.engine import Dialect
+from sqlmodel import Column, Field, SQLModel
+
+SQLModel.metadata.naming_convention = {
+    "ix": "ix_%(column_0_label)s",
+    "uq": "uq_%(table_name)s_%(column_0_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Aware UTC in, aware UTC out: SQLite forgets the zone, and a naive time lies."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse naive times; store UTC."""
+        if value is not None and value.tzinfo is None:
+            raise ValueError("a naive datetime must not be stored")
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give the zone back that SQLite dropped."""
+        return None if value is None else value.replace(tzinfo=value.tzinfo or UTC)
+
+
+class PersonRow(SQLModel, table=True):
+    """Somebody who owns jobs, outputs and LoRAs."""
+
+    __tablename__ = "person"
+    id: str = Field(primary_key=True, max_length=64)
+    name: str
+
+
+class JobRow(SQLModel, table=True):
+    """One job. ``request``, ``plan``, ``progress`` and ``problem`` are JSON of domain values."""
+
+    __tablename__ = "job"
+    __table_args__ = (
+        UniqueConstraint("owner", "key", name="uq_job_owner_key"),
+        Index("ix_job_state_owner_number", "state", "owner", "number"),
+    )
+    id: str = Field(primary_key=True, max_length=32)
+    number: int = Field(unique=True)
+    owner: str = Field(sa_column=Column(ForeignKey("person.id"), nullable=False))
+    key: str = Field(max_length=64)
+    request: str = Field(sa_column=Column(Text, nullable=False))
+    state: str = Field(max_length=16)
+    hold: str = Field(default="", max_length=16)
+    cancel_requested: bool = False
+    attempts: int = 0
+    epoch: int = 0
+    revision: int = Field(default=0, index=True)
+    parent_id: str | None = Field(default=None, max_length=32)
+    plan: str | None = Field(default=None, sa_column=Column(Text))
+    progress: str | None = Field(default=None, sa_column=Column(Text))
+    problem: str | None = Field(default=None, sa_column=Column(Text))
+    created_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    started_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+    finished_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+    removed_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+
+
+class JobEventRow(SQLModel, table=True):
+    """One line of a job's story."""
+
+    __tablename__ = "job_event"
+    id: int | None = Field(default=None, primary_key=True)
+    job_id: str = Field(sa_column=Column(ForeignKey("job.id"), nullable=False, index=True))
+    at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    kind: str = Field(max_length=16)
+    text: str
+    problem: str | None = Field(default=None, sa_column=Column(Text))
+
+
+class OutputRow(SQLModel, table=True):
+    """A published video. Its key is the job's: at most one output for a job."""
+
+    __tablename__ = "output"
+    __table_args__ = (Index("ix_output_owner_created_at", "owner", "created_at"),)
+    id: str = Field(sa_column=Column(ForeignKey("job.id"), primary_key=True))
+    owner: str = Field(sa_column=Column(ForeignKey("person.id"), nullable=False))
+    request: str = Field(sa_column=Column(Text, nullable=False))
+    video: str
+    poster: str
+    width: int
+    height: int
+    frames: int
+    fps: int
+    bytes: int
+    sha256: str
+    latents_sha256: str
+    seconds: str = Field(sa_column=Column(Text, nullable=False))
+    created_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+
+
+class LoraRow(SQLModel, table=True):
+    """A LoRA file and who brought it."""
+
+    __tablename__ = "lora"
+    file: str = Field(primary_key=True, max_length=200)
+    owner: str = Field(sa_column=Column(ForeignKey("person.id"), nullable=False))
+    sha256: str = Field(default="", max_length=64)
+
+
+class LeaseRow(SQLModel, table=True):
+    """Who does a duty that only one process may do. On one host the file lock decides."""
+
+    __tablename__ = "lease"
+    name: str = Field(primary_key=True, max_length=32)
+    holder: str
+    until: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+
+
+class CounterRow(SQLModel, table=True):
+    """A number that only grows: the queue's order and the jobs' revisions."""
+
+    __tablename__ = "counter"
+    name: str = Field(primary_key=True, max_length=32)
+    value: int = 0
