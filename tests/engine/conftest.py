@@ -1,0 +1,127 @@
+"""The demo checkpoints, built once, and an engine in this process."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from tests.values import PLAN
+from wan22_app.domain.catalog import CATALOG, ModelEntry, WeightsState
+from wan22_app.domain.events import Advanced, Cancelled, Done, Event, Failed, Stage
+from wan22_app.domain.generation import GenerationRequest, ImageRef
+from wan22_app.domain.memory import MemoryPlan
+from wan22_app.domain.work import Work
+from wan22_app.engine.demo import LAYOUTS, ensure
+from wan22_app.engine.engine import Engine
+
+torch.set_num_threads(1)
+SMALL = {"width": 64, "height": 64, "frames": 9, "steps": 4, "seed": 7}
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("demo")
+    for key, (spec, build) in LAYOUTS.items():
+        ensure(folder / key, spec, build)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def engine() -> Engine:
+    return Engine()
+
+
+@pytest.fixture(scope="session")
+def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A start image whose corners can be told apart."""
+    path = tmp_path_factory.mktemp("image") / "start.png"
+    image = Image.new("RGB", (96, 80), "navy")
+    image.paste("red", (0, 0, 48, 40))
+    image.paste("yellow", (48, 40, 96, 80))
+    image.save(path)
+    return path
+
+
+@dataclass
+class Outcome:
+    """Everything that a run said."""
+
+    events: list[Event] = field(default_factory=list)
+
+    @property
+    def verdict(self) -> Event:
+        return self.events[-1]
+
+    @property
+    def done(self) -> Done:
+        assert isinstance(self.verdict, Done), self.verdict
+        return self.verdict
+
+    @property
+    def failed(self) -> Failed:
+        assert isinstance(self.verdict, Failed), self.verdict
+        return self.verdict
+
+    def steps(self, stage: Stage) -> list[Advanced]:
+        return [e for e in self.events if isinstance(e, Advanced) and e.stage is stage]
+
+
+Make = Callable[..., Work]
+Generate = Callable[..., Outcome]
+
+
+@pytest.fixture
+def work(models: Path, picture: Path, tmp_path: Path) -> Make:
+    """Build work for a demo entry; ``image=True`` adds the start image."""
+
+    def make(
+        key: str,
+        *,
+        image: bool = False,
+        plan: MemoryPlan = PLAN,
+        lora_paths: tuple[str, ...] = (),
+        **fields: object,
+    ) -> Work:
+        spec = CATALOG[key]
+        values: dict[str, object] = {"prompt": "a red ball", **SMALL, **fields}
+        if image:
+            values["image"] = ImageRef(sha256="0" * 64, width=96, height=80)
+        return Work(
+            job_id="0" * 32,
+            epoch=1,
+            request=GenerationRequest.build(spec, values, 1),
+            plan=plan.model_copy(update={"precision": values.get("precision", "fp32")}),
+            entry=ModelEntry(
+                spec=spec, state=WeightsState.READY, folder=str(models / key), revision="r"
+            ),
+            staging=str(tmp_path),
+            image=str(picture) if image else "",
+            loras=lora_paths,
+            app_version="test",
+        )
+
+    return make
+
+
+@pytest.fixture
+def generate(engine: Engine, work: Make) -> Generate:
+    """Run an entry to its verdict; ``stop_at`` cancels when that stage begins."""
+
+    def run(key: str, stop_at: Stage | None = None, **options: object) -> Outcome:
+        outcome, cancelled = Outcome(), threading.Event()
+
+        def emit(event: Event) -> None:
+            outcome.events.append(event)
+            if isinstance(event, Advanced) and event.stage is stop_at:
+                cancelled.set()
+
+        engine.run(work(key, **options), emit, cancelled)
+        verdicts = [e for e in outcome.events if isinstance(e, Done | Failed | Cancelled)]
+        assert verdicts == [outcome.verdict], "exactly one verdict, and it comes last"
+        return outcome
+
+    return run

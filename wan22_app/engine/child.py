@@ -1,0 +1,116 @@
+"""``python -m wan22_app.engine.child``: the engine process. Never imported.
+
+Takes its slot's lock before torch is imported and keeps it for life: whoever gets the lock knows
+that the card is free. Ends at once when its standard input ends.
+"""
+
+import argparse
+import faulthandler
+import os
+import queue
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import psutil
+from filelock import FileLock, Timeout
+
+from wan22_app import __version__
+from wan22_app.domain.events import Event, Failed, Ready
+from wan22_app.domain.work import Exit, Run
+from wan22_app.engine.channel import Channel, take_over_stdout
+
+if TYPE_CHECKING:
+    from wan22_app.engine.engine import Engine
+
+LOCK_TAKEN = 3
+CARD_BROKEN = 75
+LOCK_PATIENCE_S = 10.0
+NICENESS = 10
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Serve runs until idle for too long, told to exit, or left alone."""
+    args = _arguments(argv)
+    faulthandler.enable()
+    lock = FileLock(args.lock, fallback_to_soft=False)
+    try:
+        lock.acquire(timeout=LOCK_PATIENCE_S)
+    except Timeout:
+        sys.stderr.write(f"slot {args.slot} is in use by another engine\n")
+        return LOCK_TAKEN
+    _be_modest()
+    _end_with_parent()
+    channel = Channel(sys.stdin.buffer, take_over_stdout())
+    channel.start()
+    return _serve(channel, args)
+
+
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="wan22_app.engine.child")
+    parser.add_argument("--slot", required=True)
+    parser.add_argument("--lock", required=True, help="lock file of the slot")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--idle-seconds", type=float, default=600.0)
+    return parser.parse_args(argv)
+
+
+def _serve(channel: Channel, args: argparse.Namespace) -> int:
+    for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
+        os.environ[name] = "1"  # weights are fetched elsewhere; a run never waits for a network
+    # Late: importing torch takes seconds and must not happen without the lock.
+    from wan22_app.engine.engine import Engine, use_threads, versions
+
+    use_threads(_usable_cores() - 1)
+    engine = Engine()
+    channel.say(Ready(pid=os.getpid(), device=args.device, versions=versions(__version__)))
+    while True:
+        try:
+            command = channel.inbox.get(timeout=args.idle_seconds)
+        except queue.Empty:
+            return 0
+        if isinstance(command, Exit):
+            return 0
+        if isinstance(command, Run) and _run(engine, channel, command):
+            return CARD_BROKEN
+
+
+def _run(engine: "Engine", channel: Channel, command: Run) -> bool:
+    """Do one run; True when the process can compute nothing any more."""
+    fatal = False
+
+    def emit(event: Event) -> None:
+        nonlocal fatal
+        fatal = isinstance(event, Failed) and event.fatal
+        channel.say(event)
+
+    job_id = command.work.job_id
+    engine.run(command.work, emit, channel.flag(job_id))
+    channel.forget(job_id)
+    return fatal
+
+
+def _usable_cores() -> int:
+    process = psutil.Process()
+    if hasattr(process, "cpu_affinity"):
+        return len(process.cpu_affinity() or [0])
+    return psutil.cpu_count() or 1
+
+
+def _be_modest() -> None:
+    """The web must stay quick while a run computes."""
+    nice = psutil.BELOW_NORMAL_PRIORITY_CLASS if sys.platform == "win32" else NICENESS
+    psutil.Process().nice(nice)
+
+
+def _end_with_parent() -> None:
+    """A hung engine cannot read the end of its input; on Linux the kernel ends it then."""
+    if sys.platform == "linux":
+        import ctypes
+        import signal
+
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,83 @@
+"""The denoising loop. Our own, so that progress, cancel and resume are one mechanism."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from diffusers import UniPCMultistepScheduler
+
+from wan22_app.domain.generation import GenerationRequest
+from wan22_app.engine.progress import Expert
+from wan22_app.engine.tasks import Task
+
+OnStep = Callable[[Expert], None]
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """Embeddings ``[1, L, D]`` in the transformer's type; ``negative`` is None without guidance."""
+
+    positive: torch.Tensor
+    negative: torch.Tensor | None
+
+
+def sampler(pipeline: Any, request: GenerationRequest) -> UniPCMultistepScheduler:
+    """A fresh scheduler with this request's shift: schedulers keep state between steps.
+
+    The converted checkpoints carry another shift than the official one, so it is always set.
+    """
+    return UniPCMultistepScheduler.from_config(pipeline.scheduler.config, flow_shift=request.shift)
+
+
+def denoise(
+    pipeline: Any, task: Task, prompt: Prompt, request: GenerationRequest, on_step: OnStep
+) -> torch.Tensor:
+    """Final latents ``[1, C, T, H, W]``, fp32, normalised."""
+    solver = sampler(pipeline, request)
+    solver.set_timesteps(request.steps, device=task.start.device)
+    solver.set_begin_index(0)
+    boundary = _boundary(pipeline)
+    latents = task.start
+    for t in solver.timesteps:
+        high = boundary is None or t >= boundary
+        transformer = pipeline.transformer if high else pipeline.transformer_2
+        scale = request.guidance if high else (request.guidance_low or request.guidance)
+        noise = _predict(transformer, task, prompt, latents, t, scale)
+        latents = solver.step(noise, t, latents, return_dict=False)[0]
+        on_step("" if boundary is None else "high" if high else "low")
+    return task.finish(latents)
+
+
+def _boundary(pipeline: Any) -> float | None:
+    """The timestep below which the low-noise expert takes over."""
+    ratio = pipeline.config.boundary_ratio
+    return None if ratio is None else ratio * pipeline.scheduler.config.num_train_timesteps
+
+
+def _predict(
+    transformer: Any,
+    task: Task,
+    prompt: Prompt,
+    latents: torch.Tensor,
+    t: torch.Tensor,
+    scale: float,
+) -> torch.Tensor:
+    """One prediction, guided when there is a negative prompt."""
+    seen = task.model_input(latents).to(transformer.dtype)
+    timestep = task.timestep(t)
+
+    def forward(name: str, text: torch.Tensor) -> torch.Tensor:
+        with transformer.cache_context(name):
+            return transformer(
+                hidden_states=seen,
+                timestep=timestep,
+                encoder_hidden_states=text,
+                return_dict=False,
+            )[0]
+
+    positive = forward("cond", prompt.positive)
+    if prompt.negative is None:
+        return positive
+    negative = forward("uncond", prompt.negative)
+    return negative + scale * (positive - negative)

@@ -1,0 +1,70 @@
+"""Put a pipeline where its plan says."""
+
+from typing import Any
+
+import torch
+from diffusers.hooks import apply_group_offloading
+
+from wan22_app.domain.memory import MemoryPlan
+
+TILE_OVERLAP = 4
+"""A tile overlaps its neighbour by a quarter, as diffusers' own defaults (256 and 192) do."""
+
+
+def place(pipeline: Any, plan: MemoryPlan) -> None:
+    """Move or offload the components, once after loading."""
+    device = torch.device(plan.device)
+    if plan.offload == "model" and device.type != "cpu":
+        pipeline.enable_model_cpu_offload(device=device)
+    elif plan.offload == "block":
+        _offload_blocks(pipeline, device)
+    else:
+        pipeline.to(device)
+
+
+def _offload_blocks(pipeline: Any, device: torch.device) -> None:
+    """Transformer blocks and the text encoder's leaves visit the device; the VAE lives there."""
+    streams = device.type == "cuda"
+    for transformer in (pipeline.transformer, pipeline.transformer_2):
+        if transformer is not None:
+            transformer.enable_group_offload(
+                onload_device=device,
+                offload_device=torch.device("cpu"),
+                offload_type="block_level",
+                num_blocks_per_group=1,
+                use_stream=streams,
+                record_stream=streams,
+            )
+    apply_group_offloading(
+        pipeline.text_encoder,
+        onload_device=device,
+        offload_device=torch.device("cpu"),
+        offload_type="leaf_level",
+        use_stream=streams,
+    )
+    pipeline.vae.to(device)
+
+
+def tile_vae(vae: Any, tile: int | None) -> None:
+    """Decode in tiles of this many pixels, or in one piece."""
+    if tile is None:
+        vae.disable_tiling()
+        return
+    stride = tile - tile // TILE_OVERLAP
+    vae.enable_tiling(
+        tile_sample_min_height=tile,
+        tile_sample_min_width=tile,
+        tile_sample_stride_height=stride,
+        tile_sample_stride_width=stride,
+    )
+
+
+def decoder_calls(vae: Any, latents: torch.Tensor) -> int:
+    """How often a decode will run the decoder: once for each tile and latent frame."""
+    _, _, frames, height, width = latents.shape
+    ratio = vae.spatial_compression_ratio
+    too_big = max(height, width) > vae.tile_sample_min_height // ratio
+    if not (vae.use_tiling and too_big):
+        return frames
+    stride = vae.tile_sample_stride_height // ratio
+    return frames * -(-height // stride) * -(-width // stride)

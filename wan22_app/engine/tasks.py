@@ -1,0 +1,127 @@
+"""How the layouts differ: what the transformer sees at each step, and what it starts from.
+
+The arithmetic is that of diffusers' Wan pipelines, so that the latents are equal to the bit.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from PIL import Image
+
+from wan22_app.domain.generation import Geometry
+
+
+class Task(Protocol):
+    """One kind of conditioning. Latents are ``[1, C, T, H, W]`` in fp32, normalised."""
+
+    start: torch.Tensor
+
+    def model_input(self, latents: torch.Tensor) -> torch.Tensor:
+        """What the transformer is given, before the cast to its type."""
+        ...
+
+    def timestep(self, t: torch.Tensor) -> torch.Tensor:
+        """``[1]``, or one value per token."""
+        ...
+
+    def finish(self, latents: torch.Tensor) -> torch.Tensor:
+        """The latents to decode."""
+        ...
+
+
+@dataclass(frozen=True)
+class FromText:
+    """Text only. TI2V-5B takes a timestep for each token, all of them equal."""
+
+    start: torch.Tensor
+    per_token: bool
+
+    def model_input(self, latents: torch.Tensor) -> torch.Tensor:
+        return latents
+
+    def timestep(self, t: torch.Tensor) -> torch.Tensor:
+        if not self.per_token:
+            return t.expand(1)
+        mask = torch.ones_like(self.start[0, 0])
+        return _per_token(mask, t)
+
+    def finish(self, latents: torch.Tensor) -> torch.Tensor:
+        return latents
+
+
+@dataclass(frozen=True)
+class FromImageChannels:
+    """A14B: the encoded first frame and its mask are further input channels."""
+
+    start: torch.Tensor
+    condition: torch.Tensor
+
+    def model_input(self, latents: torch.Tensor) -> torch.Tensor:
+        return torch.cat([latents, self.condition], dim=1)
+
+    def timestep(self, t: torch.Tensor) -> torch.Tensor:
+        return t.expand(1)
+
+    def finish(self, latents: torch.Tensor) -> torch.Tensor:
+        return latents
+
+
+@dataclass(frozen=True)
+class FromImageFrame:
+    """TI2V-5B: the first latent frame is the image itself, at timestep 0, at every step."""
+
+    start: torch.Tensor
+    condition: torch.Tensor
+    mask: torch.Tensor
+
+    def model_input(self, latents: torch.Tensor) -> torch.Tensor:
+        return (1 - self.mask) * self.condition + self.mask * latents
+
+    def timestep(self, t: torch.Tensor) -> torch.Tensor:
+        return _per_token(self.mask[0, 0], t)
+
+    def finish(self, latents: torch.Tensor) -> torch.Tensor:
+        return self.model_input(latents)
+
+
+def _per_token(mask: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+    return (mask[:, ::2, ::2] * t).flatten().unsqueeze(0)
+
+
+def from_text(
+    pipeline: Any, made: Geometry, device: torch.device, generator: torch.Generator
+) -> Task:
+    """Draw the noise of a text-to-video run."""
+    channels = pipeline.transformer.config.in_channels
+    start = pipeline.prepare_latents(
+        1, channels, made.height, made.width, made.frames, torch.float32, device, generator, None
+    )
+    return FromText(start, per_token=pipeline.config.expand_timesteps)
+
+
+def from_image(
+    pipeline: Any,
+    image: Image.Image,
+    made: Geometry,
+    device: torch.device,
+    generator: torch.Generator,
+) -> Task:
+    """Encode the start image and draw the noise."""
+    pixels = pipeline.video_processor.preprocess(image, height=made.height, width=made.width)
+    prepared = pipeline.prepare_latents(
+        pixels.to(device, dtype=torch.float32),
+        1,
+        pipeline.vae.config.z_dim,
+        made.height,
+        made.width,
+        made.frames,
+        torch.float32,
+        device,
+        generator,
+        None,
+        None,
+    )
+    if pipeline.config.expand_timesteps:
+        return FromImageFrame(*prepared)
+    return FromImageChannels(*prepared)
