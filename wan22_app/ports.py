@@ -139,6 +139,15 @@ class VideoFacts(Value):
     metadata: dict[str, str]
 
 
+class Published(Value):
+    """Names inside the outputs folder, and what the video is."""
+
+    video: str
+    poster: str
+    bytes: int
+    sha256: str
+
+
 class OutputFiles(Protocol):
     """The outputs folder: part files become videos by rename."""
 
@@ -149,8 +158,8 @@ class OutputFiles(Protocol):
         """Raise UserError when the folder cannot be written or its disk is full."""
         ...
 
-    def publish(self, job_id: str, video: str, poster: str) -> tuple[Path, Path]:
-        """Verify (decodes to the end), fsync, rename both; returns the final paths.
+    def publish(self, job_id: str, video: str, poster: str) -> Published:
+        """Verify (decodes to the end), fsync, rename both.
 
         Raises UserError when the video cannot be decoded. Safe to repeat after a crash.
         """
@@ -248,6 +257,10 @@ class Executor(Protocol):
     @property
     def slots(self) -> Sequence[str]:
         """Names of the slots, one per device; constant over the executor's life."""
+        ...
+
+    def is_free(self, slot: str) -> bool:
+        """Whether no engine, of this executor or left over from another, occupies the slot."""
         ...
 
     def start(self, work: Work, slot: str) -> Run:

@@ -25,6 +25,7 @@ from wan22_app.ports import Clock, NewJob, Secrets
 
 CANDIDATES_PER_PERSON = 32
 MOST_CHANGES = 500
+FREE_CARD = "free_card"
 STAGE_TEXTS = {
     "loading": "Loading the model.",
     "text": "Reading the prompt.",

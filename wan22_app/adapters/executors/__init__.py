@@ -1,0 +1,1 @@
+"""Where runs happen: processes on this machine."""

@@ -1,0 +1,124 @@
+"""Locks that the kernel frees when their owner dies: one dispatcher, one web, who is attached.
+
+Lock files are never deleted while the app may run: a second process could lock the deleted file.
+"""
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from wan22_app.domain.errors import CannotStart, Problem
+
+DISPATCHER = "dispatcher.lock"
+WEB = "web.lock"
+ATTACHED = "attached-"
+
+
+def lock(folder: Path, name: str) -> FileLock:
+    """An operating-system lock; never the kind that a crash leaves behind."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return FileLock(folder / name, fallback_to_soft=False)
+
+
+def is_held(folder: Path, name: str) -> bool:
+    """Whether some process holds this lock now."""
+    probe = lock(folder, name)
+    try:
+        probe.acquire(timeout=0)
+    except Timeout:
+        return True
+    probe.release()
+    return False
+
+
+@contextlib.contextmanager
+def single_web(folder: Path, patience_s: float) -> Iterator[None]:
+    """Hold the web's lock; raises CannotStart when another web keeps it.
+
+    A hot reload starts the new process while the old one still ends, hence the patience.
+    """
+    held = lock(folder, WEB)
+    try:
+        held.acquire(timeout=patience_s)
+    except Timeout:
+        raise CannotStart(_second(folder)) from None
+    try:
+        yield
+    finally:
+        held.release()
+
+
+def second_instance(folder: Path) -> None:
+    """Raise CannotStart when a web process runs on this folder."""
+    if is_held(folder, WEB):
+        raise CannotStart(_second(folder))
+
+
+def _second(folder: Path) -> Problem:
+    return Problem(
+        code="second_instance",
+        what="The app already runs on this folder.",
+        cure="Use the running one, or end it first. For a second app choose another WAN22_DATA.",
+        evidence=str(folder),
+    )
+
+
+class Attachment:
+    """Tells the dispatcher that somebody wants it: held by each web process and command.
+
+    A context manager. When the last holder is gone for longer than a reload takes, an attached
+    dispatcher puts its job back and ends.
+    """
+
+    def __init__(self, folder: Path):
+        self._path = folder / f"{ATTACHED}{os.getpid()}.lock"
+        self._lock = lock(folder, self._path.name)
+
+    def __enter__(self) -> "Attachment":
+        self._lock.acquire()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+        self._path.unlink(missing_ok=True)
+
+
+def anyone_attached(folder: Path) -> bool:
+    """Whether a living process is attached; forgets the dead."""
+    found = False
+    for path in folder.glob(f"{ATTACHED}*.lock"):
+        if is_held(folder, path.name):
+            found = True
+        else:
+            # Nobody takes this name again but a process with the same number, which makes it anew.
+            with contextlib.suppress(OSError):
+                path.unlink()
+    return found
+
+
+def ensure_dispatcher(locks: Path, logs: Path) -> None:
+    """Start a detached dispatcher if none holds the lock. Safe to call often and by many.
+
+    Detached, because a hot reload of the web ends the web's children.
+    """
+    if is_held(locks, DISPATCHER):
+        return
+    logs.mkdir(parents=True, exist_ok=True)
+    flags = 0
+    if sys.platform == "win32":
+        flags = subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP
+    with (logs / "dispatcher-start.log").open("ab") as log:
+        subprocess.Popen(
+            [sys.executable, "-m", "wan22_app.dispatcher", "--attached"],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=sys.platform != "win32",
+            creationflags=flags,
+            close_fds=True,
+        )
