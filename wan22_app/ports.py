@@ -104,6 +104,18 @@ class JobStore(Protocol):
         """End a run in a final state other than ``succeeded``."""
         ...
 
+    def refuse(self, job_id: str, problem: Problem) -> None:
+        """End a queued job that cannot run here; nothing happens when it is queued no more."""
+        ...
+
+    def wish_free_card(self) -> None:
+        """Ask the dispatcher to end idle engines."""
+        ...
+
+    def free_card_wishes(self) -> int:
+        """How often that was ever asked."""
+        ...
+
     def requeue(self, job_id: str, epoch: int, why: Problem, *, count_attempt: bool = True) -> bool:
         """Put a run back to its place; a polite return does not count as an attempt."""
         ...

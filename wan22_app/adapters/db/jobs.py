@@ -231,6 +231,22 @@ class SqlJobStore:
 
         return write(self._engine, work)
 
+    def refuse(self, job_id: str, problem: Problem) -> None:
+        def work(session: Session) -> None:
+            row = session.get(JobRow, job_id, with_for_update=True)
+            if row is not None and row.state == JobState.QUEUED:
+                self._finish(session, row, JobState.FAILED, problem)
+                self._changed(session, row)
+
+        write(self._engine, work)
+
+    def wish_free_card(self) -> None:
+        write(self._engine, lambda session: _next(session, FREE_CARD))
+
+    def free_card_wishes(self) -> int:
+        query = select(CounterRow.value).where(CounterRow.name == FREE_CARD)
+        return read(self._engine, lambda session: session.exec(query).first() or 0)
+
     def requeue(self, job_id: str, epoch: int, why: Problem, *, count_attempt: bool = True) -> bool:
         def work(session: Session) -> bool:
             row = self._fenced(session, job_id, epoch)

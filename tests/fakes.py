@@ -1,0 +1,168 @@
+"""Hand-written stand-ins behind ports: as little as a test of the dispatcher needs."""
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from wan22_app.domain.catalog import CATALOG, ModelEntry, WeightsState
+from wan22_app.domain.errors import ModelUnavailable, Problem, UserError
+from wan22_app.domain.events import Cancelled, Event
+from wan22_app.domain.generation import ImageRef, LoraRef
+from wan22_app.domain.memory import Device, Host
+from wan22_app.domain.work import Work
+from wan22_app.ports import Published
+
+
+class ScriptedRun:
+    """A run that says what the test puts into ``script``."""
+
+    def __init__(self, work: Work):
+        self.work = work
+        self.script: list[Event] = []
+        self.cancelled = False
+        self.killed = False
+
+    @property
+    def job_id(self) -> str:
+        return self.work.job_id
+
+    @property
+    def epoch(self) -> int:
+        return self.work.epoch
+
+    def poll(self) -> Sequence[Event]:
+        events, self.script = self.script, []
+        return events
+
+    def cancel(self) -> None:
+        self.cancelled = True
+        self.script.append(Cancelled(job_id=self.job_id))
+
+    def kill(self) -> None:
+        self.killed = True
+
+
+class ScriptedExecutor:
+    """One slot whose runs the test scripts."""
+
+    slots = ("one",)
+
+    def __init__(self) -> None:
+        self.runs: list[ScriptedRun] = []
+        self.free_slot = True
+        self.freed = 0
+        self.closed = False
+
+    def is_free(self, slot: str) -> bool:
+        return self.free_slot
+
+    def start(self, work: Work, slot: str) -> ScriptedRun:
+        self.runs.append(ScriptedRun(work))
+        return self.runs[-1]
+
+    def wait(self, timeout: float) -> None:
+        return
+
+    def wake(self) -> None:
+        return
+
+    def free(self, slot: str) -> None:
+        self.freed += 1
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class FakeLibrary:
+    """Every catalogue entry; those in ``missing`` without weights."""
+
+    def __init__(self, missing: Collection[str] = ()):
+        self.missing = set(missing)
+
+    def entries(self) -> Sequence[ModelEntry]:
+        return [self.entry(key) for key in CATALOG]
+
+    def entry(self, key: str) -> ModelEntry:
+        if key not in CATALOG:
+            raise ModelUnavailable(Problem(code="no_such_model", what=f"No model “{key}”."))
+        if key in self.missing:
+            return ModelEntry(
+                spec=CATALOG[key],
+                state=WeightsState.MISSING,
+                problem=f"The weights of {CATALOG[key].name} are not here.",
+                cure="Fetch them.",
+            )
+        return ModelEntry(spec=CATALOG[key], state=WeightsState.READY, folder=f"/models/{key}")
+
+    def loras(self) -> Sequence[str]:
+        return ["good.safetensors"]
+
+    def check_lora(self, entry: ModelEntry, ref: LoraRef) -> LoraRef:
+        return ref.model_copy(update={"sha256": "f" * 64})
+
+    def lora_path(self, ref: LoraRef) -> Path:
+        return Path("/loras") / ref.file
+
+    def tokens(self, entry: ModelEntry, text: str) -> int | None:
+        return len(text.split()) + 1
+
+
+class FakeFiles:
+    """An outputs folder that only remembers; ``refuses`` is raised by the check."""
+
+    staging = Path("/staging")
+
+    def __init__(self) -> None:
+        self.published: list[str] = []
+        self.discarded: list[str] = []
+        self.refuses: UserError | None = None
+        self.broken: UserError | None = None
+
+    def check_writable(self) -> None:
+        if self.refuses is not None:
+            raise self.refuses
+
+    def publish(self, job_id: str, video: str, poster: str) -> Published:
+        if self.broken is not None:
+            raise self.broken
+        self.published.append(job_id)
+        return Published(video=f"{job_id}.mp4", poster=f"{job_id}.webp", bytes=1, sha256="a" * 64)
+
+    def discard(self, job_id: str) -> None:
+        self.discarded.append(job_id)
+
+    def sweep(self, known: Collection[str], live: Collection[str]) -> Sequence[str]:
+        return []
+
+
+class FakeImages:
+    """Images that are always there."""
+
+    def accept(self, data: bytes) -> ImageRef:
+        return ImageRef(sha256="0" * 64, width=4, height=4)
+
+    def path(self, image: ImageRef) -> Path:
+        return Path("/uploads") / f"{image.sha256}.png"
+
+
+class FakeProbe:
+    """A machine of the test's choice."""
+
+    def __init__(self) -> None:
+        self.card = Device(kind="cpu", name="test")
+        self.machine = Host(total_bytes=64 * 10**9, available_bytes=60 * 10**9, cores=2)
+
+    def device(self) -> Device:
+        return self.card
+
+    def host(self) -> Host:
+        return self.machine
+
+
+class SilentBell:
+    """Counts its rings."""
+
+    def __init__(self) -> None:
+        self.rings = 0
+
+    def ring(self) -> None:
+        self.rings += 1
