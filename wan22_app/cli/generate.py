@@ -115,7 +115,7 @@ def _wait(app: Services, job: Job) -> Job:
     bar, looked = Bar(sys.stderr), float("-inf")
     while not job.state.final:
         if time.monotonic() - looked > ENSURE_S:
-            ensure_dispatcher(app.settings)
+            ensure_dispatcher(app.settings.locks, app.settings.logs)
             looked = time.monotonic()
         bar.show(job)
         time.sleep(POLL_S)

@@ -1,0 +1,105 @@
+"""Weights and LoRAs in their folders."""
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from tokenizers import Tokenizer
+
+from wan22_app.adapters import lora_file, weights
+from wan22_app.adapters.files import sha256
+from wan22_app.domain.catalog import DEMO_SPECS, REAL_SPECS, ModelEntry
+from wan22_app.domain.errors import InvalidRequest, ModelUnavailable, Problem
+from wan22_app.domain.generation import LoraRef
+
+SUFFIX = ".safetensors"
+Stamp = tuple[tuple[str, int, int], ...]
+
+
+class FolderLibrary:
+    """Library over two folders. What a scan found is kept until a file changes."""
+
+    def __init__(self, models: Path, loras: Path):
+        self._models = models
+        self._loras = loras
+        self._lock = threading.Lock()
+        self._stamp: Stamp | None = None
+        self._entries: Sequence[ModelEntry] = ()
+        self._tokenizers: dict[tuple[str, int], Tokenizer] = {}
+
+    def entries(self) -> Sequence[ModelEntry]:
+        with self._lock:
+            stamp = self._look()
+            if stamp != self._stamp:
+                self._entries, self._stamp = self._scan(), stamp
+            return self._entries
+
+    def entry(self, key: str) -> ModelEntry:
+        for entry in self.entries():
+            if entry.spec.key == key:
+                return entry
+        raise ModelUnavailable(
+            Problem(
+                code="no_such_model",
+                what=f"There is no model “{key[:60]}”.",
+                cure="Choose one of: " + ", ".join(e.spec.key for e in self.entries()) + ".",
+                field="model",
+            )
+        )
+
+    def loras(self) -> Sequence[str]:
+        return sorted(path.name for path in self._loras.glob(f"*{SUFFIX}") if path.is_file())
+
+    def check_lora(self, entry: ModelEntry, ref: LoraRef) -> LoraRef:
+        path = self.lora_path(ref)
+        lora_file.check(path, entry.spec)
+        return ref.model_copy(update={"sha256": sha256(path)})
+
+    def lora_path(self, ref: LoraRef) -> Path:
+        # Only a name that the folder itself lists: no separators, no links out of it.
+        path = self._loras / ref.file
+        inside = path.resolve().parent == self._loras.resolve()
+        if ref.file not in self.loras() or not inside:
+            raise InvalidRequest(
+                Problem(
+                    code="no_such_lora",
+                    what=f"There is no LoRA “{ref.file[:80]}”.",
+                    cure=f"Put the .safetensors file into {self._loras}.",
+                    field="loras",
+                )
+            )
+        return path
+
+    def tokens(self, entry: ModelEntry, text: str) -> int | None:
+        file = Path(entry.folder) / "tokenizer" / "tokenizer.json"
+        if not entry.ready or not file.is_file():
+            return None
+        key = (str(file), file.stat().st_mtime_ns)
+        with self._lock:
+            if key not in self._tokenizers:
+                self._tokenizers = {key: Tokenizer.from_file(str(file))}
+            tokenizer = self._tokenizers[key]
+        return len(tokenizer.encode(text).ids)
+
+    def _look(self) -> Stamp:
+        """Changes whenever a weights file appears, goes or grows."""
+        files = (
+            path
+            for folder in weights.folders(self._models)
+            for path in sorted(folder.rglob("*"))
+            if path.is_file()
+        )
+        return tuple((str(p), p.stat().st_size, p.stat().st_mtime_ns) for p in files)
+
+    def _scan(self) -> Sequence[ModelEntry]:
+        found: dict[str, ModelEntry] = {}
+        for folder in weights.folders(self._models):
+            entry = weights.recognised(folder)
+            # The first sound folder of a kind wins over damaged ones.
+            if (entry is not None and not (old := found.get(entry.spec.key))) or (
+                entry is not None and old is not None and entry.ready and not old.ready
+            ):
+                found[entry.spec.key] = entry
+        known = [*REAL_SPECS, *DEMO_SPECS]
+        entries = [found.pop(s.key, None) or weights.missing(s, self._models) for s in known]
+        return (*entries[: len(REAL_SPECS)], *found.values(), *entries[len(REAL_SPECS) :])
