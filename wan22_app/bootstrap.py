@@ -99,7 +99,7 @@ def _inspections(settings: Settings) -> Sequence[Inspection]:
         partial(inspection.disk, settings.outputs),
         partial(inspection.database, settings.database),
         inspection.video_libraries,
-        partial(inspection.bun, PROJECT),
+        partial(inspection.page_builder, PROJECT),
         inspection.versions,
     )
 

@@ -1,19 +1,18 @@
 """Looks at the installation for the doctor: video libraries, bun, disk, database."""
 
 import shutil
-import subprocess
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
 import av
 
+from wan22_app import bun
 from wan22_app.domain.errors import UserError
 from wan22_app.domain.health import Check
 
 GB = 1000**3
 LOW_DISK = 20 * GB
-BUN_FLOOR = (1, 4, 4)
 
 
 def video_libraries() -> Iterator[Check]:
@@ -31,38 +30,19 @@ def versions() -> Iterator[Check]:
     yield Check(name="Versions", level="ok", what=", ".join(f"{n} {version(n)}" for n in names))
 
 
-def bun(project: Path) -> Iterator[Check]:
+def page_builder(project: Path) -> Iterator[Check]:
     """The JavaScript runtime that builds the pages."""
-    for candidate in _bun_candidates(project):
-        found = _bun_version(candidate)
-        if found and tuple(map(int, found.split(".")[:3])) >= BUN_FLOOR:
-            yield Check(name="bun", level="ok", what=f"bun {found}.")
-            return
-    floor = ".".join(map(str, BUN_FLOOR))
+    found = bun.find(project)
+    if found:
+        yield Check(name="bun", level="ok", what=f"bun {found[1]}.")
+        return
+    floor = ".".join(map(str, bun.FLOOR))
     yield Check(
         name="bun",
         level="note",
         what=f"No bun {floor} or newer was found.",
         cure="Run launch.py setup again, or let Reflex install its own at the next start.",
     )
-
-
-def _bun_candidates(project: Path) -> Iterator[Path]:
-    on_path = shutil.which("bun")
-    if on_path:
-        yield Path(on_path)
-    yield from sorted((project / ".bun").glob("node_modules/@oven/*/bin/bun*"))
-
-
-def _bun_version(program: Path) -> str:
-    try:
-        done = subprocess.run(
-            [program, "--version"], capture_output=True, text=True, timeout=10, check=False
-        )
-    except OSError:
-        return ""
-    text = done.stdout.strip()
-    return text if text and all(part.isdigit() for part in text.split(".")[:3]) else ""
 
 
 def disk(folder: Path) -> Iterator[Check]:
