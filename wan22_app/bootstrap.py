@@ -11,6 +11,7 @@ from wan22_app.adapters import inspection
 from wan22_app.adapters.bell import UdpBell
 from wan22_app.adapters.db.engine import create_engine
 from wan22_app.adapters.db.jobs import SqlJobStore
+from wan22_app.adapters.db.migrate import check
 from wan22_app.adapters.db.outputs import SqlOutputStore
 from wan22_app.adapters.executors.local import LocalExecutor
 from wan22_app.adapters.files import FolderOutputFiles
@@ -44,6 +45,10 @@ class Services:
     images: Images
     probe: Probe
     clock: Clock
+
+    def check_database(self) -> None:
+        """Raise CannotStart when the tables are not those of the code."""
+        check(self.settings.database)
 
 
 @cache

@@ -1,0 +1,196 @@
+"""What the browser sees of jobs and outputs: texts ready to show, never a domain value."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from wan22_app.domain.events import Stage
+from wan22_app.domain.job import HoldReason, Job, JobState
+from wan22_app.domain.output import Output
+from wan22_app.web import words
+from wan22_app.web.urls import media_url
+
+SHARE = {
+    Stage.LOADING: (0, 8),
+    Stage.TEXT: (8, 12),
+    Stage.IMAGE: (12, 16),
+    Stage.DENOISING: (16, 80),
+    Stage.DECODING: (80, 95),
+    Stage.ENCODING: (95, 100),
+}
+"""From and to which percent of the bar each stage goes."""
+
+
+@dataclass(frozen=True)
+class JobView:
+    """A job without its progress, so that a step does not resend lists."""
+
+    id: str = ""
+    state: str = ""
+    state_text: str = ""
+    model: str = ""
+    prompt: str = ""
+    size: str = ""
+    length: str = ""
+    seed: str = ""
+    created: str = ""
+    what: str = ""
+    cause: str = ""
+    cure: str = ""
+    evidence: str = ""
+    cancelling: bool = False
+    active: bool = False
+    has_image: bool = False
+    video_url: str = ""
+    poster_url: str = ""
+    download_url: str = ""
+
+
+@dataclass(frozen=True)
+class OutputView:
+    """A finished video."""
+
+    id: str = ""
+    prompt: str = ""
+    model: str = ""
+    size: str = ""
+    length: str = ""
+    seed: str = ""
+    took: str = ""
+    created: str = ""
+    video_url: str = ""
+    poster_url: str = ""
+    download_url: str = ""
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class ProgressView:
+    """The hot part of a running job; times in whole seconds, so that nothing changes idly."""
+
+    job_id: str = ""
+    stage: str = ""
+    stage_text: str = ""
+    count: str = ""
+    expert: str = ""
+    percent: int = 0
+    elapsed: str = ""
+    left: str = ""
+
+
+@dataclass(frozen=True)
+class MachineView:
+    """The card in one line."""
+
+    name: str = ""
+    memory: str = ""
+
+
+def clock(seconds: float) -> str:
+    """``1:42``; hours only where there are some."""
+    whole = max(0, int(seconds))
+    hours, rest = divmod(whole, 3600)
+    minutes, seconds = divmod(rest, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+
+def about(seconds: float) -> str:
+    """A duration as a person would say it."""
+    if seconds < 90:
+        return f"about {max(1, round(seconds))} s"
+    if seconds < 5400:
+        return f"about {round(seconds / 60)} min"
+    return f"about {seconds / 3600:.1f} h"
+
+
+def model_name(key: str) -> str:
+    """Short name of a model for captions."""
+    return words.MODEL_NAMES.get(key, key)
+
+
+def length_text(frames: int, fps: int) -> str:
+    """Playing time for captions."""
+    return f"{frames / fps:.1f} s"
+
+
+def when(moment: datetime) -> str:
+    """Local time of day and date, short."""
+    return moment.astimezone().strftime("%d %b, %H:%M")
+
+
+def job_view(job: Job, ahead: int = 0) -> JobView:
+    """A job as its owner sees it; ``ahead`` counts the jobs before a waiting one."""
+    request, problem = job.request, job.problem
+    done = job.state is JobState.SUCCEEDED
+    return JobView(
+        id=job.id,
+        state=str(job.state),
+        state_text=state_text(job, ahead),
+        model=model_name(request.model),
+        prompt=request.prompt,
+        size=f"{request.width}×{request.height}",
+        length=length_text(request.frames, request.fps),
+        seed=str(request.seed),
+        created=when(job.created_at),
+        what=problem.what if problem else "",
+        cause=problem.cause if problem else "",
+        cure=problem.cure if problem else "",
+        evidence=problem.evidence if problem else "",
+        cancelling=job.cancel_requested,
+        active=not job.state.final,
+        has_image=request.image is not None,
+        video_url=media_url(job.id, "video") if done else "",
+        poster_url=media_url(job.id, "poster") if done else "",
+        download_url=media_url(job.id, "video", download=True) if done else "",
+    )
+
+
+def state_text(job: Job, ahead: int) -> str:
+    """The state in words: a waiting job says for what."""
+    if job.state is JobState.QUEUED and job.hold is not HoldReason.NONE:
+        return words.HOLDS[job.hold]
+    if job.state is JobState.QUEUED:
+        return words.NEXT if ahead == 0 else words.AHEAD.format(count=ahead)
+    if job.state is JobState.RUNNING and job.cancel_requested:
+        return words.CANCELLING
+    return words.STATES[job.state]
+
+
+def output_view(output: Output) -> OutputView:
+    """A finished video for a poster grid and the player."""
+    request = output.request
+    return OutputView(
+        id=output.id,
+        prompt=request.prompt,
+        model=model_name(request.model),
+        size=f"{output.width}×{output.height}",
+        length=length_text(output.frames, output.fps),
+        seed=str(request.seed),
+        took=clock(sum(output.seconds.values())),
+        created=when(output.created_at),
+        video_url=media_url(output.id, "video"),
+        poster_url=media_url(output.id, "poster"),
+        download_url=media_url(output.id, "video", download=True),
+        label=words.PLAY.format(prompt=request.prompt[:80]),
+    )
+
+
+def progress_view(job: Job, elapsed: float, expected: float | None) -> ProgressView:
+    """How far a running job is; ``expected`` is the whole duration this machine's past suggests."""
+    progress = job.progress
+    if progress is None:
+        return ProgressView(
+            job_id=job.id, stage_text=words.STARTING, elapsed=clock(elapsed), left=""
+        )
+    low, high = SHARE[progress.stage]
+    share = progress.done / progress.total if progress.total else 0.0
+    left = (expected - elapsed) if expected else None
+    return ProgressView(
+        job_id=job.id,
+        stage=str(progress.stage),
+        stage_text=words.STAGES[progress.stage],
+        count=f"{progress.done}/{progress.total}" if progress.total > 1 else "",
+        expert=words.EXPERTS[progress.expert],
+        percent=round(low + (high - low) * share),
+        elapsed=clock(elapsed),
+        left=clock(left) if left is not None and left >= 1 else "",
+    )
