@@ -1,0 +1,1 @@
+"""States: thin, authorised, validated; the services do the work."""

@@ -1,0 +1,76 @@
+"""What the stage shows, and what can be done with a job."""
+
+import asyncio
+import secrets
+from typing import Any
+
+import reflex as rx
+
+from wan22_app.bootstrap import services
+from wan22_app.domain.errors import UserError
+from wan22_app.web import words
+from wan22_app.web.live import LiveState
+from wan22_app.web.security import Policy, person_of, policy
+from wan22_app.web.views import OutputView, output_view
+
+
+class StageState(rx.State):
+    """The result that was clicked; blank means: follow the newest job."""
+
+    shown: OutputView = OutputView()
+
+    @rx.event
+    @policy(Policy.PERSON)
+    async def show(self, output_id: str) -> None:
+        """Play an earlier result."""
+        try:
+            output = await asyncio.to_thread(
+                services().gallery.get, person_of(self), str(output_id)
+            )
+        except UserError:
+            return
+        self.shown = output_view(output)
+
+    @rx.event
+    @policy(Policy.PERSON)
+    async def follow(self) -> Any:
+        """Show the newest job again, and see it without waiting for the next round."""
+        if self.shown.id:
+            self.shown = OutputView()
+        return LiveState.load
+
+    @rx.event
+    @policy(Policy.PERSON)
+    async def cancel(self, job_id: str) -> Any:
+        """Ask for the end of a job."""
+        return await self._do(services().queue.cancel, job_id, words.SENT_CANCEL)
+
+    @rx.event
+    @policy(Policy.PERSON)
+    async def remove(self, job_id: str) -> Any:
+        """Take an ended job off the list."""
+        return await self._do(services().queue.remove, job_id, words.REMOVED)
+
+    @rx.event
+    @policy(Policy.PERSON)
+    async def retry(self, job_id: str) -> Any:
+        """Queue the same request again."""
+
+        def again(person: Any, job: str) -> None:
+            services().submission.retry(person, job, secrets.token_hex(16))
+
+        return await self._do(again, job_id, words.QUEUED)
+
+    @rx.event
+    @policy(Policy.PERSON)
+    async def free_card(self) -> Any:
+        """End a warm engine."""
+        await asyncio.to_thread(services().queue.free_card, person_of(self))
+        return rx.toast.success(words.FREED)
+
+    async def _do(self, action: Any, job_id: str, done: str) -> Any:
+        try:
+            await asyncio.to_thread(action, person_of(self), str(job_id))
+        except UserError as error:
+            return rx.toast.error(error.problem.sentence())
+        return [LiveState.load, rx.toast.success(done)]
