@@ -173,7 +173,7 @@ class FormState(rx.State):
     async def submit(self, key: str) -> Any:
         """Queue the job. The key comes with the click: two clicks on one form are one job."""
         if not isinstance(key, str) or not 8 <= len(key) <= 64:
-            return None
+            return
         self._touched = True
         self.sending = True
         yield

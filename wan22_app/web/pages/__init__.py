@@ -1,0 +1,38 @@
+"""The four pages."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import reflex as rx
+
+from wan22_app.web import words
+from wan22_app.web.live import LiveState
+from wan22_app.web.pages import generation, optimizations, outputs, queue
+from wan22_app.web.state.form import FormState
+from wan22_app.web.state.machine import MachineState
+
+
+@dataclass(frozen=True)
+class Page:
+    """What the app needs to serve a page."""
+
+    route: str
+    title: str
+    component: Callable[[], rx.Component]
+    on_load: Sequence[Any]
+
+
+PAGES = (
+    Page(
+        "/", f"{words.GENERATION} · {words.APP}", generation.page, (LiveState.load, FormState.load)
+    ),
+    Page(
+        "/optimizations",
+        f"{words.OPTIMIZATIONS} · {words.APP}",
+        optimizations.page,
+        (LiveState.load, MachineState.load),
+    ),
+    Page("/queue", f"{words.QUEUE} · {words.APP}", queue.page, (LiveState.load,)),
+    Page("/outputs", f"{words.OUTPUTS} · {words.APP}", outputs.page, (LiveState.load,)),
+)
