@@ -30,7 +30,7 @@ class JobView:
     model: str = ""
     prompt: str = ""
     size: str = ""
-    length: str = ""
+    duration: str = ""
     seed: str = ""
     created: str = ""
     what: str = ""
@@ -53,7 +53,7 @@ class OutputView:
     prompt: str = ""
     model: str = ""
     size: str = ""
-    length: str = ""
+    duration: str = ""
     seed: str = ""
     took: str = ""
     created: str = ""
@@ -128,7 +128,7 @@ def job_view(job: Job, ahead: int = 0) -> JobView:
         model=model_name(request.model),
         prompt=request.prompt,
         size=f"{request.width}×{request.height}",
-        length=length_text(request.frames, request.fps),
+        duration=length_text(request.frames, request.fps),
         seed=str(request.seed),
         created=when(job.created_at),
         what=problem.what if problem else "",
@@ -163,7 +163,7 @@ def output_view(output: Output) -> OutputView:
         prompt=request.prompt,
         model=model_name(request.model),
         size=f"{output.width}×{output.height}",
-        length=length_text(output.frames, output.fps),
+        duration=length_text(output.frames, output.fps),
         seed=str(request.seed),
         took=clock(sum(output.seconds.values())),
         created=when(output.created_at),

@@ -239,7 +239,7 @@ def generate_button() -> rx.Component:
     return rx.button(
         FormState.verdict.button,
         rx.spacer(),
-        rx.kbd("Ctrl Enter", size="1"),
+        rx.el.kbd("Ctrl Enter", class_name="wan-kbd"),
         on_click=FormState.submit(FormState.key),
         loading=FormState.sending,
         size="4",

@@ -91,7 +91,7 @@ def row(job: rx.Var[JobView], *actions: rx.Component) -> rx.Component:
             rx.hstack(
                 state_badge(job),
                 rx.text(
-                    job.model, " · ", job.size, " · ", job.length, " · ", job.created, size="1",
+                    job.model, " · ", job.size, " · ", job.duration, " · ", job.created, size="1",
                     color_scheme="gray",
                 ),
                 wrap="wrap",

@@ -75,7 +75,8 @@ def player(source: rx.Var[str], poster: rx.Var[str]) -> rx.Component:
     return rx.el.div(
         rx.el.video(
             src=source, poster=poster, controls=True, auto_play=True, muted=True, loop=True,
-            plays_inline=True, preload="auto", aria_label=words.VIDEO_LABEL, id="player", key=source,
+            plays_inline=True, preload="auto", aria_label=words.VIDEO_LABEL, id="player",
+            key=source,
         ),
         class_name="wan-stage",
     )  # fmt: skip
@@ -106,7 +107,7 @@ def finished(job: rx.Var[JobView]) -> rx.Component:
         player(job.video_url, job.poster_url),
         rx.hstack(
             caption(
-                job.prompt, job.model, " · ", job.size, " · ", job.length, " · ", words.SEED, " ",
+                job.prompt, job.model, " · ", job.size, " · ", job.duration, " · ", words.SEED, " ",
                 job.seed,
             ),
             download(job.download_url),
@@ -125,7 +126,7 @@ def result(output: rx.Var[OutputView]) -> rx.Component:
         player(output.video_url, output.poster_url),
         rx.hstack(
             caption(
-                output.prompt, output.model, " · ", output.size, " · ", output.length, " · ",
+                output.prompt, output.model, " · ", output.size, " · ", output.duration, " · ",
                 words.SEED, " ", output.seed,
             ),
             download(output.download_url),
@@ -162,7 +163,7 @@ def poster(output: rx.Var[OutputView]) -> rx.Component:
     """A result to click."""
     return rx.el.button(
         rx.el.img(src=output.poster_url, alt="", loading="lazy"),
-        rx.el.span(output.length, " · ", output.model),
+        rx.el.span(output.duration, " · ", output.model),
         class_name="wan-poster",
         on_click=StageState.show(output.id),
         aria_label=output.label,

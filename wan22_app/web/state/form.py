@@ -103,21 +103,21 @@ class FormState(rx.State):
 
     @rx.event
     @policy(Policy.PERSON)
-    async def choose_shape(self, shape: str) -> None:
+    async def choose_shape(self, shape: str | list[str]) -> None:
         """Keep the quality, change the shape."""
         self._set_size(choices.size_for(self._spec(), str(shape), self.quality))
         await self._judge()
 
     @rx.event
     @policy(Policy.PERSON)
-    async def choose_quality(self, quality: str) -> None:
+    async def choose_quality(self, quality: str | list[str]) -> None:
         """Keep the shape, change the quality."""
         self._set_size(choices.size_for(self._spec(), self.shape, str(quality)))
         await self._judge()
 
     @rx.event
     @policy(Policy.PERSON)
-    async def choose_length(self, length: str) -> None:
+    async def choose_length(self, length: str | list[str]) -> None:
         """Seconds become a legal frame count at the chosen rate."""
         seconds = str(length).removesuffix(" s")
         if seconds.isdigit():
