@@ -2,6 +2,7 @@
 from wan22_app.settings."""
 
 import os
+import sys
 from pathlib import Path
 
 import reflex as rx
@@ -9,6 +10,7 @@ import reflex as rx
 from wan22_app import bun
 from wan22_app.settings import PROJECT, Settings
 from wan22_app.web.same_origin import SameOriginPlugin
+from wan22_app.web.theme import theme
 
 LOOPBACK = "127.0.0.1"
 
@@ -19,6 +21,15 @@ for folder in settings.folders():
 # Dev restarts the web on any change in a watched folder, a database journal or a video included.
 os.environ.setdefault("REFLEX_HOT_RELOAD_OVERRIDE_PATHS", str(PROJECT / "wan22_app"))
 os.environ.setdefault("REFLEX_CHECK_LATEST_VERSION", "0")
+
+
+def production() -> bool:
+    """Whether this is ``--env prod``, where one port serves everything.
+
+    Reflex reads this file before it has told anybody its mode, hence the command line.
+    """
+    words = " ".join(sys.argv).replace("=", " ")
+    return "--env prod" in words or os.environ.get("REFLEX_ENV_MODE") == "prod"
 
 
 def bun_setting() -> dict[str, Path]:
@@ -40,13 +51,13 @@ config = rx.Config(
     app_name="wan22_app",
     telemetry_enabled=False,
     frontend_port=settings.frontend_port,
-    backend_port=settings.backend_port,
+    backend_port=settings.frontend_port if production() else settings.backend_port,
     backend_host=LOOPBACK,
     cors_allowed_origins=origins(),
     # Nothing has its only copy in a state, and states on disk would be pickles.
     state_manager_mode="memory",
     show_built_with_reflex=False,
-    plugins=[rx.plugins.RadixThemesPlugin(), SameOriginPlugin()],
+    plugins=[rx.plugins.RadixThemesPlugin(theme=theme()), SameOriginPlugin()],
     disable_plugins=[rx.plugins.SitemapPlugin],
     **bun_setting(),
 )

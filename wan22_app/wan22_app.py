@@ -16,10 +16,9 @@ from wan22_app.web.lifespan import lifespan
 from wan22_app.web.pages import PAGES
 from wan22_app.web.routes import routes
 from wan22_app.web.security import PolicyMiddleware
-from wan22_app.web.theme import HEAD, STYLESHEETS, theme
+from wan22_app.web.theme import HEAD, STYLESHEETS
 
 app = rx.App(
-    theme=theme(),
     stylesheets=list(STYLESHEETS),
     head_components=list(HEAD),
     api_transformer=[
