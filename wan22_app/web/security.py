@@ -27,9 +27,11 @@ class Policy(StrEnum):
 
 
 BUILT_IN = {
+    "hydrate_and_load": "does the next two in one",
     "hydrate": "sends the browser its own tab's state",
     "on_load_internal": "runs the page's own on_load handlers, each with its policy",
     "update_vars_internal": "takes client storage, which every handler validates as input",
+    "set_is_hydrated": "tells the page that its on_load handlers have run",
     "handle_frontend_exception": "logs a fault of the page",
 }
 """Reflex's own handlers that pages need, and why each is harmless."""
