@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic_core import ErrorDetails
 
 from wan22_app.domain.catalog import ImageUse, ModelSpec, Precision
 from wan22_app.domain.errors import InvalidRequest, Problem
@@ -37,6 +38,7 @@ def _not_bool(value: object) -> object:
 
 
 Text = Annotated[str, Field(max_length=PROMPT_LIMIT), AfterValidator(_plain_text)]
+Words = Annotated[Text, Field(min_length=1)]
 Whole = Annotated[int, BeforeValidator(_not_bool)]
 Real = Annotated[float, BeforeValidator(_not_bool), Field(allow_inf_nan=False)]
 
@@ -68,7 +70,7 @@ class GenerationRequest(Value):
     """
 
     model: str
-    prompt: Annotated[Text, Field(min_length=1)]
+    prompt: Words
     negative_prompt: Text = ""
     image: ImageRef | None = None
     width: Whole = Field(gt=0)
@@ -97,8 +99,8 @@ class GenerationRequest(Value):
         try:
             request = cls.model_validate(values)
         except ValidationError as error:
-            known = [_problem_of(detail) for detail in error.errors()]
-            raise InvalidRequest.of(known) from None
+            known = map(_problem_of, error.errors(include_url=False))
+            raise InvalidRequest.of(_one_per_field(iter(known))) from None
         refused = list(refusals(spec, request))
         if refused:
             raise InvalidRequest.of(refused)
@@ -148,41 +150,72 @@ FIELD_NAMES = {
     "loras": "LoRA",
 }
 
-_RANGE_CURES = {
+_CURES = {
     "greater_than": "Use more than {gt}.",
     "greater_than_equal": "Use {ge} or more.",
     "less_than_equal": "Use {le} or less.",
     "multiple_of": "Use a multiple of {multiple_of}.",
     "string_too_long": "Shorten it to {max_length} characters.",
-    "string_too_short": "Say in a sentence what should happen.",
     "too_long": "Choose at most {max_length}.",
     "finite_number": "Use an ordinary number.",
     "int_parsing": "Use a whole number.",
+    "int_parsing_size": "Use a smaller number.",
     "int_from_float": "Use a whole number.",
+    "int_type": "Use a whole number.",
     "float_parsing": "Use a number.",
+    "float_type": "Use a number.",
+    "string_type": "Use plain text.",
+    "string_unicode": "Type that part again.",
+    "literal_error": "Choose {expected}.",
+    "extra_forbidden": "Leave it out.",
 }
+_FIELD_CURES = {
+    "prompt": "Say in a sentence what should happen.",
+    "tile": "Use auto, or a multiple of 16 from 64 to 1024.",
+    "image": "Choose the image again.",
+    "loras": "Choose the LoRA again.",
+}
+_ANY_CURE = "Use another value."
 
 
-def _problem_of(detail: Mapping[str, object]) -> Problem:
+def _problem_of(detail: ErrorDetails) -> Problem:
     """Turn one of pydantic's error details into words that name the field, the limit, the cure."""
-    location = detail.get("loc") or ("",)
-    field = str(location[0]) if isinstance(location, tuple) else ""
-    kind = str(detail.get("type"))
-    context = detail.get("ctx")
-    limits = dict(context) if isinstance(context, Mapping) else {}
-    template = _RANGE_CURES.get(kind, "")
+    field = str(detail["loc"][0]) if detail["loc"] else ""
+    kind, limits = detail["type"], detail.get("ctx", {})
     if kind == "value_error":
         return _text_problem(field, str(limits.get("error", "")))
-    given = str(detail.get("input"))[:60]
-    name = FIELD_NAMES.get(field, field)
-    if field == "prompt" and kind == "string_too_short":
+    if field == "prompt" and kind in ("too_short", "string_too_short"):
         what = "The prompt is empty."
     elif kind == "extra_forbidden":
-        what = f"There is no field “{field}”."
+        what = f"There is no field “{field[:40]}”."
+    elif kind in ("string_too_long", "too_long"):
+        what = f"{FIELD_NAMES.get(field, field)} is too long."
     else:
-        what = f"{name} cannot be “{given}”."
-    cure = template.format_map(limits) if template else str(detail.get("msg", "")) + "."
-    return Problem(code=f"bad_{field or 'request'}", what=what, cure=cure, field=field)
+        what = f"{FIELD_NAMES.get(field, field)} cannot be “{_shown(detail['input'])}”."
+    cure = _CURES[kind].format_map(limits) if kind in _CURES else _ANY_CURE
+    return Problem(
+        code=f"bad_{field[:40] or 'request'}",
+        what=what,
+        cure=_FIELD_CURES.get(field, cure) if kind not in ("string_too_long",) else cure,
+        field=field,
+    )
+
+
+def _shown(value: object) -> str:
+    """A refused value, short and free of what no page can show."""
+    try:
+        text = str(value)
+    except (ValueError, RecursionError):
+        text = type(value).__name__  # an int too long to print, say
+    return text.encode("utf-8", "replace").decode()[:40]
+
+
+def _one_per_field(problems: Iterator[Problem]) -> list[Problem]:
+    """A union reports each of its halves; people want one reason."""
+    seen: dict[str, Problem] = {}
+    for problem in problems:
+        seen.setdefault(problem.field, problem)
+    return list(seen.values())
 
 
 def _text_problem(field: str, reason: str) -> Problem:
@@ -195,7 +228,7 @@ def _text_problem(field: str, reason: str) -> Problem:
             cure="Type that part again.",
             field=field,
         )
-    return Problem(code=f"bad_{field}", what=f"{name} {reason}.", field=field)
+    return Problem(code=f"bad_{field}", what=f"{name} {reason}.", cure=_ANY_CURE, field=field)
 
 
 def refusals(spec: ModelSpec, request: GenerationRequest) -> Iterator[Problem]:

@@ -37,8 +37,7 @@ class Verdict(Value):
     """What would happen if this form were submitted now.
 
     ``problems`` belong to fields and forbid submission; ``wont_fit`` says that the machine is too
-    small. ``seconds`` is this machine's own experience, None without any. ``ahead`` counts jobs
-    that would start earlier, the running one included.
+    small. ``seconds`` is this machine's own experience, None without any.
     """
 
     problems: tuple[Problem, ...] = ()
@@ -47,7 +46,6 @@ class Verdict(Value):
     wont_fit: WontFit | None = None
     device: Device
     seconds: float | None = None
-    ahead: int = 0
 
     @property
     def accepted(self) -> bool:
@@ -98,7 +96,6 @@ class Submission:
             wont_fit=plan if isinstance(plan, WontFit) else None,
             device=device,
             seconds=estimate_seconds(entry.spec, request, history),
-            ahead=len(self._stores.jobs.candidates()) + len(self._stores.jobs.running()),
         )
 
     def submit(self, person: Person, fields: Mapping[str, object], key: str) -> Job:

@@ -13,7 +13,7 @@ import reflex as rx
 
 from wan22_app.bootstrap import Services, services
 from wan22_app.domain.account import LOCAL_PERSON
-from wan22_app.web import snapshot
+from wan22_app.web import snapshot, words
 from wan22_app.web.security import Policy, person_of, policy
 from wan22_app.web.views import JobView, MachineView, OutputView, ProgressView
 
@@ -35,6 +35,8 @@ class LiveState(rx.State):
     results: list[OutputView] = []
     progress: ProgressView = ProgressView()
     machine: MachineView = MachineView()
+    start: str = words.STARTS_NOW
+    button: str = words.GENERATE
 
     @rx.event
     @policy(Policy.PERSON)

@@ -10,6 +10,7 @@ from wan22_app.domain.errors import UserError
 from wan22_app.domain.estimate import estimate_seconds
 from wan22_app.domain.job import FINAL_STATES, Job, JobState
 from wan22_app.domain.output import Output
+from wan22_app.web.verdict import button_text, start_text
 from wan22_app.web.views import (
     JobView,
     MachineView,
@@ -35,6 +36,8 @@ class Snapshot:
     recent: list[JobView]
     results: list[OutputView]
     progress: ProgressView
+    start: str
+    button: str
 
 
 def take(app: Services, person: Person) -> Snapshot:
@@ -55,6 +58,8 @@ def take(app: Services, person: Person) -> Snapshot:
         recent=recent,
         results=[output_view(output) for output in outputs],
         progress=progress(app, running[0], outputs) if running else ProgressView(),
+        start=start_text(len(active)),
+        button=button_text(len(active)),
     )
 
 

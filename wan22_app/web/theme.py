@@ -12,7 +12,7 @@ HEAD = (
 def theme() -> rx.Component:
     """Slate and iris, dark first, small radius."""
     return rx.theme(
-        appearance="inherit", accent_color="iris", gray_color="slate", radius="small",
+        appearance="dark", accent_color="iris", gray_color="slate", radius="small",
         has_background=True,
     )  # fmt: skip
 

@@ -10,30 +10,32 @@ from wan22_app.web.views import about
 
 @dataclass(frozen=True)
 class VerdictView:
-    """``level`` is ``ok``, ``wait``, ``bad`` or empty while nothing is known."""
+    """``level`` is ``ok``, ``bad`` or empty while nothing is known.
+
+    When the job would start is not in here: the queue moves while nobody types, so that comes
+    with the live updates.
+    """
 
     level: str = ""
     text: str = ""
     made: str = ""
-    button: str = words.GENERATE
 
 
 def verdict_view(verdict: Verdict, *, pristine: bool) -> VerdictView:
-    """The line above the button and the button's words.
+    """The line above the button.
 
     ``pristine``: an empty prompt is no fault while nobody has typed one.
     """
     made = made_text(verdict.made)
-    button = button_text(verdict.ahead)
     codes = [problem.field for problem in verdict.problems]
     if pristine and codes == ["prompt"]:
-        return VerdictView("", words.SAY_SOMETHING, made, button)
+        return VerdictView("", words.SAY_SOMETHING, made)
     if verdict.problems:
         general = [p.sentence() for p in verdict.problems if p.field in ("", "model")]
-        return VerdictView("bad", " ".join(general) or words.FIX_FIELDS, made, button)
+        return VerdictView("bad", " ".join(general) or words.FIX_FIELDS, made)
     if verdict.wont_fit is not None:
-        return VerdictView("bad", wont_fit_problem(verdict.wont_fit).sentence(), made, button)
-    return VerdictView("wait" if verdict.ahead else "ok", _fits(verdict), made, button)
+        return VerdictView("bad", wont_fit_problem(verdict.wont_fit).sentence(), made)
+    return VerdictView("ok", _fits(verdict), made)
 
 
 def _fits(verdict: Verdict) -> str:
@@ -43,8 +45,7 @@ def _fits(verdict: Verdict) -> str:
         needed, total = plan.peak_vram_bytes / 1e9, device.total_bytes / 1e9
         fits = words.FITS_CARD.format(needed=needed, total=total)
     seconds = verdict.seconds or (plan.seconds if plan is not None else None)
-    start = words.STARTS_LATER.format(count=verdict.ahead) if verdict.ahead else words.STARTS_NOW
-    return ", ".join(filter(None, [fits, about(seconds) if seconds else "", start])) + "."
+    return ", ".join(filter(None, [fits, about(seconds) if seconds else ""])) + "."
 
 
 def made_text(made: Geometry | None) -> str:
@@ -61,6 +62,13 @@ def made_text(made: Geometry | None) -> str:
     if made.frames != made.keep_frames:
         parts.append(words.MADE_FRAMES.format(made=made.frames, asked=made.keep_frames))
     return " ".join(parts)
+
+
+def start_text(ahead: int) -> str:
+    """When a job submitted now would start."""
+    if ahead == 0:
+        return words.STARTS_NOW
+    return words.STARTS_NEXT if ahead == 1 else words.STARTS_LATER.format(count=ahead)
 
 
 def button_text(ahead: int) -> str:

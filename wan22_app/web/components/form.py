@@ -6,6 +6,7 @@ from wan22_app.domain.generation import PROMPT_LIMIT
 from wan22_app.web import words
 from wan22_app.web.choices import ModelView
 from wan22_app.web.components.fields import below, buttons, choice, labelled, number
+from wan22_app.web.live import LiveState
 from wan22_app.web.state.form import UPLOAD_ID, FormState
 
 
@@ -220,13 +221,19 @@ def verdict() -> rx.Component:
     icon = rx.match(
         view.level,
         ("ok", rx.icon("circle-check", size=18, color="var(--grass-11)")),
-        ("wait", rx.icon("clock", size=18, color="var(--amber-11)")),
         ("bad", rx.icon("circle-alert", size=18, color="var(--tomato-11)")),
         rx.icon("circle", size=18, color="var(--gray-9)"),
     )
     return rx.box(
         rx.hstack(
-            rx.box(icon, flex="none"), rx.text(view.text, size="2", id="verdict"), align="start"
+            rx.box(icon, flex="none"),
+            rx.text(
+                view.text,
+                rx.cond(view.level == "ok", " " + LiveState.start, ""),
+                size="2",
+                id="verdict",
+            ),
+            align="start",
         ),
         rx.cond(view.made != "", rx.text(view.made, size="1", color_scheme="gray", id="made")),
         width="100%",
@@ -237,7 +244,7 @@ def verdict() -> rx.Component:
 def generate_button() -> rx.Component:
     """Says what it does; Ctrl+Enter presses it."""
     return rx.button(
-        FormState.verdict.button,
+        LiveState.button,
         rx.spacer(),
         rx.el.kbd("Ctrl Enter", class_name="wan-kbd"),
         on_click=FormState.submit(FormState.key),

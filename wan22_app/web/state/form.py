@@ -326,4 +326,4 @@ class FormState(rx.State):
         self.errors = {p.field: p.sentence() for p in error.problems if p.field}
         general = [p.sentence() for p in error.problems if p.field in ("", "model")]
         text = " ".join(general) or words.FIX_FIELDS
-        self.verdict = VerdictView("bad", text, self.verdict.made, self.verdict.button)
+        self.verdict = VerdictView("bad", text, self.verdict.made)
