@@ -3,7 +3,7 @@ from wan22_app.settings."""
 
 import os
 import sys
-from pathlib import Path
+from typing import Any
 
 import reflex as rx
 
@@ -32,7 +32,7 @@ def production() -> bool:
     return "--env prod" in words or os.environ.get("REFLEX_ENV_MODE") == "prod"
 
 
-def bun_setting() -> dict[str, Path]:
+def bun_setting() -> dict[str, Any]:
     """bun on PATH, else the npm package that launch.py installs, else Reflex's own installer."""
     found = bun.find(PROJECT)
     return {"bun_path": found[0]} if found else {}
@@ -55,7 +55,7 @@ config = rx.Config(
     backend_host=LOOPBACK,
     cors_allowed_origins=origins(),
     # Nothing has its only copy in a state, and states on disk would be pickles.
-    state_manager_mode="memory",
+    state_manager_mode=rx.constants.StateManagerMode.MEMORY,
     show_built_with_reflex=False,
     plugins=[rx.plugins.RadixThemesPlugin(theme=theme()), SameOriginPlugin()],
     disable_plugins=[rx.plugins.SitemapPlugin],

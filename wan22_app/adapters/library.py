@@ -95,10 +95,11 @@ class FolderLibrary:
         found: dict[str, ModelEntry] = {}
         for folder in weights.folders(self._models):
             entry = weights.recognised(folder)
+            if entry is None:
+                continue
+            old = found.get(entry.spec.key)
             # The first sound folder of a kind wins over damaged ones.
-            if (entry is not None and not (old := found.get(entry.spec.key))) or (
-                entry is not None and old is not None and entry.ready and not old.ready
-            ):
+            if old is None or (entry.ready and not old.ready):
                 found[entry.spec.key] = entry
         known = [*REAL_SPECS, *DEMO_SPECS]
         entries = [found.pop(s.key, None) or weights.missing(s, self._models) for s in known]

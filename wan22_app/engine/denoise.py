@@ -22,7 +22,7 @@ class Prompt:
     negative: torch.Tensor | None
 
 
-def sampler(pipeline: Any, request: GenerationRequest) -> UniPCMultistepScheduler:
+def sampler(pipeline: Any, request: GenerationRequest) -> Any:
     """A fresh scheduler with this request's shift: schedulers keep state between steps.
 
     The converted checkpoints carry another shift than the official one, so it is always set.

@@ -1,5 +1,8 @@
 """From a diffusers folder to a placed pipeline, one component at a time."""
 
+# pyright: reportArgumentType=false
+# diffusers annotates optional parts as required.
+
 import json
 from dataclasses import dataclass
 from pathlib import Path

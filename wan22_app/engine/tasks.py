@@ -15,7 +15,10 @@ from wan22_app.domain.generation import Geometry
 class Task(Protocol):
     """One kind of conditioning. Latents are ``[1, C, T, H, W]`` in fp32, normalised."""
 
-    start: torch.Tensor
+    @property
+    def start(self) -> torch.Tensor:
+        """The noise."""
+        ...
 
     def model_input(self, latents: torch.Tensor) -> torch.Tensor:
         """What the transformer is given, before the cast to its type."""

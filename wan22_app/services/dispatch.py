@@ -75,7 +75,7 @@ class Dispatcher:
     """Owns the queue. One in the world (a lock decides); not safe for several threads."""
 
     around: Surroundings
-    _flights: dict[str, Flight] = field(default_factory=dict, init=False)
+    _flights: dict[str, Flight] = field(default_factory=dict[str, Flight], init=False)
     _rescued: bool = field(default=False, init=False)
     _faults: int = field(default=0, init=False)
     _resume_at: float = field(default=float("-inf"), init=False)

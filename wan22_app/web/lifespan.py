@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 from collections.abc import AsyncIterator, Callable
+from typing import NoReturn
 
 import reflex as rx
 
@@ -54,7 +55,7 @@ def _prepare(stack: contextlib.ExitStack) -> Settings:
     return settings
 
 
-def _give_up(error: UserError) -> None:
+def _give_up(error: UserError) -> NoReturn:
     """Reflex would serve pages without us: end instead, with the reason as the last words."""
     sys.stderr.write(f"\n{error.problem.sentence()}\n")
     sys.stderr.flush()

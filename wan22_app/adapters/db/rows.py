@@ -1,6 +1,7 @@
 """Between rows and domain values."""
 
 import json
+from typing import Any
 
 from wan22_app.adapters.db.tables import JobEventRow, JobRow, OutputRow
 from wan22_app.domain.errors import Problem
@@ -56,7 +57,7 @@ def output_of(row: OutputRow) -> Output:
 
 def row_of(output: Output) -> OutputRow:
     """The row of a published video."""
-    values = dict(output) | {
+    values: dict[str, Any] = dict(output) | {
         "request": output.request.model_dump_json(),
         "seconds": json.dumps(output.seconds),
     }

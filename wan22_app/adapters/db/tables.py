@@ -1,5 +1,8 @@
 """The tables. The browser and the services never see these classes."""
 
+# pyright: reportAssignmentType=false, reportIncompatibleVariableOverride=false
+# SQLModel declares __tablename__ as a method and takes a string.
+
 from datetime import UTC, datetime
 
 from sqlalchemy import DateTime, ForeignKey, Index, Text, TypeDecorator, UniqueConstraint
