@@ -1,5 +1,7 @@
 """Fixtures that every kind of test may use: a real database in a temporary folder."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -66,3 +68,16 @@ def jobs(database: Engine, clock: SetClock) -> SqlJobStore:
 @pytest.fixture
 def outputs(database: Engine) -> SqlOutputStore:
     return SqlOutputStore(database)
+
+
+@pytest.fixture(scope="session")
+def demo_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo checkpoints, built once."""
+    models = tmp_path_factory.mktemp("models")
+    subprocess.run([sys.executable, "-m", "wan22_app.engine.demo", models], check=True)
+    return models
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Browser tests last: Playwright leaves an event loop running in the main thread."""
+    items.sort(key=lambda item: "tests/e2e/" in item.path.as_posix())

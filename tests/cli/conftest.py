@@ -12,14 +12,6 @@ import pytest
 Wan22 = Callable[..., subprocess.CompletedProcess[str]]
 
 
-@pytest.fixture(scope="session")
-def demo_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demo checkpoints, built once."""
-    models = tmp_path_factory.mktemp("models")
-    subprocess.run([sys.executable, "-m", "wan22_app.engine.demo", models], check=True)
-    return models
-
-
 @pytest.fixture
 def installation(tmp_path: Path, demo_models: Path) -> dict[str, str]:
     """Environment of an app whose folders lie in the test's own."""

@@ -1,5 +1,6 @@
 """One engine process: its pipes, its log, its end."""
 
+import contextlib
 import os
 import queue
 import subprocess
@@ -41,7 +42,8 @@ class EngineProcess:
                 env={**os.environ, **OFFLINE},
                 creationflags=flags,
             )
-        threading.Thread(target=self._read, name="engine-events", daemon=True).start()
+        self._reader = threading.Thread(target=self._read, name="engine-events", daemon=True)
+        self._reader.start()
 
     @property
     def exit_code(self) -> int | None:
@@ -55,8 +57,8 @@ class EngineProcess:
         try:
             stream.write(command.model_dump_json().encode() + b"\n")
             stream.flush()
-        except OSError:
-            return
+        except (OSError, ValueError):
+            return  # closed: the process is gone
 
     def kill(self) -> None:
         """End it and whatever it started; returns when it is gone."""
@@ -71,6 +73,7 @@ class EngineProcess:
             except psutil.NoSuchProcess:
                 continue
         self._process.wait()
+        self._reader.join()
 
     def log_tail(self) -> str:
         """The last lines of its log."""
@@ -92,7 +95,10 @@ class EngineProcess:
                 self.events.put(event)
                 self._on_event()
         self._process.wait()
-        stream.close()
+        for pipe in (stream, self._process.stdin):
+            # Closing flushes what the dead process will never read.
+            with contextlib.suppress(OSError):
+                pipe.close()  # type: ignore[union-attr]
         self.events.put(None)
         self._on_event()
 

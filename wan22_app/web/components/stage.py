@@ -93,12 +93,9 @@ def caption(text: rx.Var[str], *facts: rx.Var[str] | str) -> rx.Component:
 
 def download(url: rx.Var[str]) -> rx.Component:
     """A link that saves the mp4."""
-    return rx.link(
-        rx.button(rx.icon("download", size=16), words.DOWNLOAD, size="2", tab_index=-1),
-        href=url,
-        download=True,
-        id="download",
-    )
+    # A plain anchor: the router's link would take the address for a page of its own.
+    anchor = rx.el.a(rx.icon("download", size=16), words.DOWNLOAD, href=url, download="")
+    return rx.button(anchor, as_child=True, size="2", id="download")
 
 
 def finished(job: rx.Var[JobView]) -> rx.Component:
