@@ -19,6 +19,7 @@ from wan22_app.web.security import PolicyMiddleware
 from wan22_app.web.theme import HEAD, STYLESHEETS
 
 app = rx.App(
+    toaster=rx.toast.provider(position="bottom-right", visible_toasts=2),
     stylesheets=list(STYLESHEETS),
     head_components=list(HEAD),
     api_transformer=[

@@ -7,6 +7,7 @@ import contextlib
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -113,7 +114,7 @@ def ensure_dispatcher(locks: Path, logs: Path) -> None:
     if sys.platform == "win32":
         flags = subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP
     with (logs / "dispatcher-start.log").open("ab") as log:
-        subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "wan22_app.dispatcher", "--attached"],
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -122,3 +123,5 @@ def ensure_dispatcher(locks: Path, logs: Path) -> None:
             creationflags=flags,
             close_fds=True,
         )
+    # It outlives us, or we outlive it: somebody must take its exit code, or it stays a zombie.
+    threading.Thread(target=process.wait, name="dispatcher-end", daemon=True).start()

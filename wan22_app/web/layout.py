@@ -22,7 +22,6 @@ def frame(route: str, *content: rx.Component) -> rx.Component:
             rx.el.main(*content, class_name="wan-main", id="content"),
             class_name="wan-shell",
         ),
-        rx.toast.provider(position="bottom-right", visible_toasts=2),
     )
 
 
