@@ -93,8 +93,13 @@ def caption(text: rx.Var[str], *facts: rx.Var[str] | str) -> rx.Component:
 
 def download(url: rx.Var[str]) -> rx.Component:
     """A link that saves the mp4."""
-    # A plain anchor: the router's link would take the address for a page of its own.
-    anchor = rx.el.a(rx.icon("download", size=16), words.DOWNLOAD, href=url, download="")
+    anchor = rx.el.a(
+        rx.icon("download", size=16),
+        words.DOWNLOAD,
+        href=url,
+        # Else the router takes the address for a page of its own.
+        custom_attrs={"reloadDocument": True},
+    )
     return rx.button(anchor, as_child=True, size="2", id="download")
 
 
