@@ -63,6 +63,8 @@ def test_screenshots(open_page: OpenPage, name: str, width: int, mode: str) -> N
     page.reload()
     expect(page.locator(MARKS[name]).first).to_be_visible()
     expect(page.locator("html")).to_have_class(re.compile(mode))
+    if name == "generation":
+        expect(page.locator("#model")).not_to_be_empty()
     assert page.evaluate("() => document.documentElement.scrollWidth") <= width
     folder = PROJECT / "screenshots"
     folder.mkdir(exist_ok=True)

@@ -58,8 +58,8 @@ class FolderLibrary:
     def lora_path(self, ref: LoraRef) -> Path:
         # Only a name that the folder itself lists: no separators, no links out of it.
         path = self._loras / ref.file
-        inside = path.resolve().parent == self._loras.resolve()
-        if ref.file not in self.loras() or not inside:
+        listed = ref.file in self.loras()
+        if not listed or path.resolve().parent != self._loras.resolve():
             raise InvalidRequest(
                 Problem(
                     code="no_such_lora",

@@ -22,7 +22,8 @@ TileChoice = Literal["auto"] | Annotated[int, Field(ge=64, le=1024, multiple_of=
 
 
 def _plain_text(text: str) -> str:
-    """Normalise to NFC; refuse control characters, which no tokenizer was trained on."""
+    """Normalise to NFC and plain line ends; refuse what no tokenizer was trained on."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
     text = unicodedata.normalize("NFC", text).strip()
     bad = [c for c in text if unicodedata.category(c) in {"Cc", "Cs"} and c not in "\n\t"]
     if bad:
@@ -37,7 +38,9 @@ def _not_bool(value: object) -> object:
     return value
 
 
-Text = Annotated[str, Field(max_length=PROMPT_LIMIT), AfterValidator(_plain_text)]
+# The limit is checked after normalising, which can lengthen a text: a row that was accepted
+# must pass the same check whenever it is read again.
+Text = Annotated[str, AfterValidator(_plain_text), Field(max_length=PROMPT_LIMIT)]
 Words = Annotated[Text, Field(min_length=1)]
 Whole = Annotated[int, BeforeValidator(_not_bool)]
 Real = Annotated[float, BeforeValidator(_not_bool), Field(allow_inf_nan=False)]
@@ -155,8 +158,8 @@ _CURES = {
     "greater_than_equal": "Use {ge} or more.",
     "less_than_equal": "Use {le} or less.",
     "multiple_of": "Use a multiple of {multiple_of}.",
+    "too_long": "Shorten it to {max_length} characters.",
     "string_too_long": "Shorten it to {max_length} characters.",
-    "too_long": "Choose at most {max_length}.",
     "finite_number": "Use an ordinary number.",
     "int_parsing": "Use a whole number.",
     "int_parsing_size": "Use a smaller number.",
@@ -176,38 +179,37 @@ _FIELD_CURES = {
     "loras": "Choose the LoRA again.",
 }
 _ANY_CURE = "Use another value."
+_TOO_LONG = ("string_too_long", "too_long")
 
 
 def _problem_of(detail: ErrorDetails) -> Problem:
     """Turn one of pydantic's error details into words that name the field, the limit, the cure."""
-    field = str(detail["loc"][0]) if detail["loc"] else ""
+    field = _shown(detail["loc"][0]) if detail["loc"] else ""
     kind, limits = detail["type"], detail.get("ctx", {})
+    name = FIELD_NAMES.get(field, field) or "The form"
     if kind == "value_error":
-        return _text_problem(field, str(limits.get("error", "")))
-    if field == "prompt" and kind in ("too_short", "string_too_short"):
-        what = "The prompt is empty."
-    elif kind == "extra_forbidden":
-        what = f"There is no field “{field[:40]}”."
-    elif kind in ("string_too_long", "too_long"):
-        what = f"{FIELD_NAMES.get(field, field)} is too long."
-    else:
-        what = f"{FIELD_NAMES.get(field, field)} cannot be “{_shown(detail['input'])}”."
+        return _text_problem(field, name, str(limits.get("error", "")))
     cure = _CURES[kind].format_map(limits) if kind in _CURES else _ANY_CURE
-    return Problem(
-        code=f"bad_{field[:40] or 'request'}",
-        what=what,
-        cure=_FIELD_CURES.get(field, cure) if kind not in ("string_too_long",) else cure,
-        field=field,
-    )
+    if kind == "extra_forbidden":
+        what = f"There is no field “{field}”."
+    elif field == "loras" and kind == "too_long":
+        what, cure = "That is more than one LoRA.", f"Choose at most {MAX_LORAS}."
+    elif kind in _TOO_LONG:
+        what = f"{name} is too long."
+    else:
+        empty = field == "prompt" and kind in ("too_short", "string_too_short")
+        what = "The prompt is empty." if empty else f"{name} cannot be “{_shown(detail['input'])}”."
+        cure = _FIELD_CURES.get(field, cure)
+    return Problem(code=f"bad_{field or 'request'}", what=what, cure=cure, field=field)
 
 
 def _shown(value: object) -> str:
     """A refused value, short and free of what no page can show."""
     try:
-        text = str(value)
+        text = str(value)[:40]
     except (ValueError, RecursionError):
-        text = type(value).__name__  # an int too long to print, say
-    return text.encode("utf-8", "replace").decode()[:40]
+        text = "…"  # a number of thousands of digits, say
+    return "".join(char if char.isprintable() else "?" for char in text)
 
 
 def _one_per_field(problems: Iterator[Problem]) -> list[Problem]:
@@ -218,8 +220,8 @@ def _one_per_field(problems: Iterator[Problem]) -> list[Problem]:
     return list(seen.values())
 
 
-def _text_problem(field: str, reason: str) -> Problem:
-    name = FIELD_NAMES.get(field, field)
+def _text_problem(field: str, name: str, reason: str) -> Problem:
+    """What this module's own validators refused: a control character, or true for a number."""
     if reason.startswith("control character"):
         return Problem(
             code="control_character",
@@ -228,7 +230,7 @@ def _text_problem(field: str, reason: str) -> Problem:
             cure="Type that part again.",
             field=field,
         )
-    return Problem(code=f"bad_{field}", what=f"{name} {reason}.", cure=_ANY_CURE, field=field)
+    return Problem(code=f"bad_{field}", what=f"{name} {reason}.", cure="Use a number.", field=field)
 
 
 def refusals(spec: ModelSpec, request: GenerationRequest) -> Iterator[Problem]:
@@ -265,24 +267,25 @@ def refusals(spec: ModelSpec, request: GenerationRequest) -> Iterator[Problem]:
 
 
 def _size_refusals(spec: ModelSpec, request: GenerationRequest) -> Iterator[Problem]:
-    for field, length in (("width", request.width), ("height", request.height)):
-        name = FIELD_NAMES[field]
-        if length % 2:
-            yield Problem(
-                code=f"bad_{field}",
-                what=f"{name} {length} is odd.",
-                cause="H.264 stores colour for pairs of pixels.",
-                cure=f"Use {length - 1} or {length + 1}.",
-                field=field,
-            )
-        elif not spec.min_side <= length <= spec.max_side:
-            yield Problem(
-                code=f"bad_{field}",
-                what=f"{name} {length} is outside what {spec.name} makes.",
-                cure=f"Use {spec.min_side} to {spec.max_side}.",
-                field=field,
-            )
-    if request.width * request.height > spec.max_pixels:
+    sides = (("width", request.width), ("height", request.height))
+    outside = [side for side in sides if not spec.min_side <= side[1] <= spec.max_side]
+    for field, length in outside:
+        yield Problem(
+            code=f"bad_{field}",
+            what=f"{FIELD_NAMES[field]} {_shown(length)} is outside what {spec.name} makes.",
+            cure=f"Use {spec.min_side} to {spec.max_side}.",
+            field=field,
+        )
+    odd = [side for side in sides if side[1] % 2 and side not in outside]
+    for field, length in odd:
+        yield Problem(
+            code=f"bad_{field}",
+            what=f"{FIELD_NAMES[field]} {length} is odd.",
+            cause="H.264 stores colour for pairs of pixels.",
+            cure=f"Use {length - 1} or {length + 1}.",
+            field=field,
+        )
+    if not (outside or odd) and request.width * request.height > spec.max_pixels:
         yield Problem(
             code="too_many_pixels",
             what=f"{request.width}×{request.height} is more than {spec.name} can draw.",

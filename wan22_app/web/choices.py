@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from wan22_app.domain.catalog import ModelEntry, ModelSpec, Size
 
 RATIOS = {"16:9": 16 / 9, "9:16": 9 / 16, "1:1": 1.0, "4:3": 4 / 3, "3:4": 3 / 4}
-SECONDS = (1, 2, 3, 5, 8, 10)
+SECONDS = (1, 2, 3, 5, 8)
 
 
 @dataclass(frozen=True)

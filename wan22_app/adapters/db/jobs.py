@@ -8,7 +8,7 @@ from sqlmodel import Session, col, select
 
 from wan22_app.adapters.db.engine import read, write
 from wan22_app.adapters.db.rows import event_of, job_of, row_of
-from wan22_app.adapters.db.tables import CounterRow, JobEventRow, JobRow
+from wan22_app.adapters.db.tables import CounterRow, JobEventRow, JobRow, PersonRow
 from wan22_app.domain.account import Person
 from wan22_app.domain.errors import Conflict, NotFound, Problem, QuotaReached
 from wan22_app.domain.job import (
@@ -34,6 +34,12 @@ STAGE_TEXTS = {
     "decoding": "Decoding the picture.",
     "encoding": "Writing the video.",
 }
+HOLD_TEXTS = {
+    HoldReason.NONE: "Waits no longer.",
+    HoldReason.PAUSED: "Paused.",
+    HoldReason.WEIGHTS: "Waits for the weights of its model.",
+    HoldReason.SPACE: "Waits for room in the outputs folder.",
+}
 END_TEXTS = {
     JobState.FAILED: "Failed.",
     JobState.CANCELLED: "Cancelled.",
@@ -53,12 +59,14 @@ class SqlJobStore:
 
     def add(self, person: Person, new: NewJob, most_waiting: int) -> Job:
         def work(session: Session) -> Job:
+            # One submission of a person at a time, where the database lets writers overlap: two
+            # clicks must find each other's row, and two tabs must not both take the last place.
+            session.get(PersonRow, person.id, with_for_update=True)
             twin = session.exec(
                 select(JobRow).where(JobRow.owner == person.id, JobRow.key == new.key)
             ).first()
             if twin is not None:
                 return job_of(twin)
-            # Counted in the transaction that inserts: two tabs must not both take the last place.
             if self._waiting(session, person) >= most_waiting:
                 raise QuotaReached(_too_many(most_waiting))
             return job_of(self._insert(session, person, new))
@@ -96,7 +104,7 @@ class SqlJobStore:
 
     def request_cancel(self, person: Person, job_id: str) -> Job:
         def work(session: Session) -> Job:
-            row = self._owned(session, person, job_id)
+            row = self._owned(session, person, job_id, lock=True)
             if JobState(row.state).final:
                 raise Conflict(_already_over())
             row.cancel_requested = True
@@ -108,7 +116,7 @@ class SqlJobStore:
 
     def remove(self, person: Person, job_id: str) -> None:
         def work(session: Session) -> None:
-            row = self._owned(session, person, job_id)
+            row = self._owned(session, person, job_id, lock=True)
             if not JobState(row.state).final:
                 raise Conflict(_not_over())
             row.removed_at = self._clock.now()
@@ -166,12 +174,11 @@ class SqlJobStore:
 
     def hold(self, job_id: str, reason: HoldReason) -> None:
         def work(session: Session) -> None:
-            row = session.get(JobRow, job_id)
+            row = session.get(JobRow, job_id, with_for_update=True)
             if row is None or row.state != JobState.QUEUED or row.hold == reason:
                 return
             row.hold = str(reason)
-            text = f"Waits: {reason}." if reason else "Goes on."
-            self._tell(session, row, "hold", text)
+            self._tell(session, row, "hold", HOLD_TEXTS[reason])
             self._changed(session, row)
 
         write(self._engine, work)
@@ -287,8 +294,11 @@ class SqlJobStore:
             )
         ).one()
 
-    def _owned(self, session: Session, person: Person, job_id: str) -> JobRow:
-        row = session.get(JobRow, job_id)
+    def _owned(
+        self, session: Session, person: Person, job_id: str, *, lock: bool = False
+    ) -> JobRow:
+        """The person's row; a change takes ``lock``, lest a claim in between be overwritten."""
+        row = session.get(JobRow, job_id, with_for_update=lock or None)
         if row is None or row.owner != person.id or row.removed_at is not None:
             raise NotFound(Problem(code="no_such_job", what="There is no such job."))
         return row

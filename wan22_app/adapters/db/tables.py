@@ -50,6 +50,7 @@ class JobRow(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("owner", "key", name="uq_job_owner_key"),
         Index("ix_job_state_owner_number", "state", "owner", "number"),
+        Index("ix_job_owner_number", "owner", "number"),
     )
     id: str = Field(primary_key=True, max_length=32)
     number: int = Field(unique=True)
