@@ -1,0 +1,145 @@
+"""From form fields to a queued job, and every reason why not."""
+
+import pytest
+
+from tests.services.conftest import World
+from tests.values import PLAN
+from wan22_app.domain.account import Person
+from wan22_app.domain.catalog import CATALOG
+from wan22_app.domain.errors import (
+    Conflict,
+    InvalidRequest,
+    ModelUnavailable,
+    NotFound,
+    Problem,
+    QuotaReached,
+    UserError,
+)
+from wan22_app.domain.job import JobState
+from wan22_app.domain.memory import Device, Host
+
+FIELDS: dict[str, object] = {"model": "demo-t2v", "prompt": "a red ball"}
+STRANGER = Person(id="eve", name="Eve")
+
+
+def submit(world: World, person: Person, key: str = "k", **fields: object) -> str:
+    return world.submission().submit(person, {**FIELDS, **fields}, key).id
+
+
+def test_a_confirmed_job_is_a_row_and_the_bell_has_rung(world: World, person: Person) -> None:
+    job_id = submit(world, person, seed="7", steps="3")
+    job = world.jobs.get(person, job_id)
+    assert (job.state, job.request.seed, job.request.steps) == (JobState.QUEUED, 7, 3)
+    assert world.bell.rings == 1
+
+
+def test_the_same_form_is_one_job(world: World, person: Person) -> None:
+    assert submit(world, person) == submit(world, person)
+    assert submit(world, person) != submit(world, person, key="another form")
+
+
+def test_an_empty_seed_is_drawn_and_recorded(world: World, person: Person) -> None:
+    seeds = {
+        world.jobs.get(person, submit(world, person, key=str(n))).request.seed for n in range(4)
+    }
+    assert len(seeds) == 4
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"prompt": ""}, "prompt"),
+        ({"prompt": "word " * 512}, "prompt"),
+        ({"prompt": "a\x07b"}, "prompt"),
+        ({"width": "65"}, "width"),
+        ({"frames": "0"}, "frames"),
+        ({"guidance": "nan"}, "guidance"),
+        ({"steps": "-3"}, "steps"),
+        ({"lora": "good.safetensors", "lora_strength": "strong"}, "lora_strength"),
+        ({"model": "demo-i2v"}, "image"),
+        ({"model": "nonsense"}, "model"),
+    ],
+)
+def test_what_is_refused_is_refused_before_and_at_submission(
+    world: World, person: Person, fields: dict[str, object], field: str
+) -> None:
+    problems = world.submission().check(person, {**FIELDS, **fields}).problems
+    assert [problem.field or "model" for problem in problems] == [field]
+    with pytest.raises(UserError):
+        submit(world, person, **fields)
+    assert world.jobs.page(person) == []
+    assert world.bell.rings == 0
+
+
+def test_a_text_longer_than_the_model_reads_is_counted(world: World, person: Person) -> None:
+    (problem,) = world.submission().check(person, {**FIELDS, "prompt": "a " * 600}).problems
+    assert "601 tokens" in problem.what
+    assert "512" in problem.what
+
+
+def test_a_lora_is_checked_and_its_hash_kept(world: World, person: Person) -> None:
+    job_id = submit(world, person, lora="good.safetensors", lora_strength="0.5")
+    (ref,) = world.jobs.get(person, job_id).request.loras
+    assert (ref.strength, ref.sha256) == (0.5, "f" * 64)
+
+
+def test_missing_weights_are_said_now_and_not_at_night(world: World, person: Person) -> None:
+    world.library.missing = {"demo-t2v"}
+    with pytest.raises(ModelUnavailable) as refusal:
+        submit(world, person)
+    assert refusal.value.problem.cure == "Fetch them."
+
+
+def test_a_full_folder_refuses_and_loses_nothing(world: World, person: Person) -> None:
+    world.files.refuses = UserError(Problem(code="disk_full", what="Full."))
+    with pytest.raises(UserError):
+        submit(world, person)
+    world.files.refuses = None
+    assert submit(world, person)
+
+
+@pytest.mark.parametrize("short_of", ["vram", "ram"])
+def test_what_cannot_fit_is_refused_with_numbers(
+    world: World, person: Person, short_of: str
+) -> None:
+    if short_of == "vram":
+        world.probe.card = Device(kind="cuda", name="tiny", total_bytes=10**6)
+    else:
+        world.probe.machine = Host(total_bytes=10**6, available_bytes=10**6, cores=1)
+    verdict = world.submission().check(person, FIELDS)
+    assert verdict.wont_fit is not None
+    assert verdict.wont_fit.short_of == short_of
+    assert not verdict.accepted
+    with pytest.raises(InvalidRequest):
+        submit(world, person)
+
+
+def test_the_quota_counts_waiting_jobs(world: World, person: Person) -> None:
+    few = world.submission(most_waiting=2)
+    first = few.submit(person, FIELDS, "1")
+    few.submit(person, FIELDS, "2")
+    with pytest.raises(QuotaReached):
+        few.submit(person, FIELDS, "3")
+    assert world.jobs.claim(first, PLAN)
+    few.submit(person, FIELDS, "3")
+
+
+def test_a_good_form_says_what_will_be_made(world: World, person: Person) -> None:
+    verdict = world.submission().check(person, FIELDS)
+    assert verdict.accepted
+    assert verdict.made is not None
+    assert (verdict.made.height, verdict.made.crop_height) == (96, 90)
+    assert verdict.plan is not None
+    assert CATALOG["demo-t2v"].size.height == 90
+
+
+def test_a_retry_is_a_new_job_with_a_parent(world: World, person: Person) -> None:
+    job_id = submit(world, person, seed="7")
+    with pytest.raises(Conflict):
+        world.submission().retry(person, job_id, "again")
+    world.jobs.request_cancel(person, job_id)
+    again = world.submission().retry(person, job_id, "again")
+    assert again.parent_id == job_id
+    assert again.request == world.jobs.get(person, job_id).request
+    with pytest.raises(NotFound):
+        world.submission().retry(STRANGER, job_id, "theft")
