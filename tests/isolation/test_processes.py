@@ -72,7 +72,12 @@ def started(app: Services, job: Job) -> bool:
 
 
 def finished_once(app: Services, settings: Settings, job: Job) -> None:
-    until(lambda: state(app, job).final, "the end of the job")
+    def ended() -> bool:
+        # As the web does all the time: whoever wants a dispatcher keeps asking for one.
+        ensure_dispatcher(settings.locks, settings.logs)
+        return state(app, job).final
+
+    until(ended, "the end of the job")
     assert state(app, job) is JobState.SUCCEEDED
     assert [output.id for output in app.gallery.page(LOCAL_PERSON)] == [job.id]
     assert [path.name for path in settings.outputs.glob("*.mp4")] == [f"{job.id}.mp4"]

@@ -1,0 +1,143 @@
+"""``python -m benchmarks.overhead``: our engine against a plain diffusers script.
+
+Both make the same video (demo T2V, same seed) in one process, A-B-B-A, and the final latents must
+have equal hashes. Prints a table and writes ``benchmarks/results/overhead.json``.
+"""
+
+import argparse
+import json
+import platform
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderKLWan, UniPCMultistepScheduler, WanPipeline
+from diffusers.utils import export_to_video
+
+from wan22_app.domain.catalog import DEMO_T2V, ModelEntry, WeightsState
+from wan22_app.domain.events import Done, Event
+from wan22_app.domain.generation import GenerationRequest, geometry
+from wan22_app.domain.memory import MemoryPlan
+from wan22_app.domain.work import Work
+from wan22_app.engine.demo import LAYOUTS, ensure
+from wan22_app.engine.engine import Engine, latents_sha256
+
+RESULTS = Path(__file__).parent / "results"
+ROUNDS = 2
+
+
+def main() -> int:
+    """Measure and report."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--side", type=int, default=320)
+    parser.add_argument("--frames", type=int, default=33)
+    parser.add_argument("--steps", type=int, default=24)
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        report = measure(Path(folder), args)
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "overhead.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    sys.stdout.write(json.dumps(report, indent=1) + "\n")
+    return 0
+
+
+def measure(folder: Path, args: argparse.Namespace) -> dict[str, object]:
+    """Times of both, interleaved, after one warm-up of each."""
+    spec, build = LAYOUTS[DEMO_T2V.key]
+    ensure(folder / "t2v", spec, build)
+    work = _work(folder, args)
+    ours, stock = _ours(work), _stock(work)
+    hashes = {ours(), stock()}
+    times: dict[str, list[float]] = {"ours": [], "stock": []}
+    for _ in range(ROUNDS):
+        for name, run in (("ours", ours), ("stock", stock), ("stock", stock), ("ours", ours)):
+            start = time.perf_counter()
+            hashes.add(run())
+            times[name].append(time.perf_counter() - start)
+    medians = {name: statistics.median(values) for name, values in times.items()}
+    return {
+        "seconds": {name: round(value, 3) for name, value in medians.items()},
+        "ratio": round(medians["ours"] / medians["stock"], 4),
+        "latents_equal": len(hashes) == 1,
+        "video": f"{args.side}x{args.side}x{args.frames}, {args.steps} steps, demo-t2v, fp32",
+        "machine": f"{platform.processor() or platform.machine()}, CPU, "
+        f"{torch.get_num_threads()} threads",
+        "versions": {name: version(name) for name in ("torch", "diffusers", "av")},
+    }
+
+
+def _work(folder: Path, args: argparse.Namespace) -> Work:
+    request = GenerationRequest.build(
+        DEMO_T2V,
+        {"prompt": "a red ball", "width": args.side, "height": args.side, "frames": args.frames,
+         "steps": args.steps, "seed": 7},
+        seed=7,
+    )  # fmt: skip
+    plan = MemoryPlan(
+        device="cpu", precision="fp32", offload="none", tile=None, peak_vram_bytes=0,
+        peak_ram_bytes=0,
+    )  # fmt: skip
+    entry = ModelEntry(spec=DEMO_T2V, state=WeightsState.READY, folder=str(folder / "t2v"))
+    return Work(
+        job_id="0" * 32, epoch=1, request=request, plan=plan, entry=entry, staging=str(folder),
+        app_version="benchmark",
+    )  # fmt: skip
+
+
+def _ours(work: Work) -> Callable[[], str]:
+    engine = Engine()
+
+    def run() -> str:
+        events: list[Event] = []
+        engine.run(work, events.append, threading.Event())
+        done = events[-1]
+        assert isinstance(done, Done), done
+        return done.latents_sha256
+
+    return run
+
+
+def _stock(work: Work) -> Callable[[], str]:
+    """What a person would write from the model card, with the same scheduler and VAE type."""
+    request, folder = work.request, work.entry.folder
+    vae = AutoencoderKLWan.from_pretrained(folder, subfolder="vae", torch_dtype=torch.float32)
+    pipeline = WanPipeline.from_pretrained(folder, vae=vae, torch_dtype=torch.float32)
+    pipeline.scheduler = UniPCMultistepScheduler.from_config(
+        pipeline.scheduler.config, flow_shift=request.shift
+    )
+    pipeline.set_progress_bar_config(disable=True)
+    made = geometry(work.entry.spec, request)
+
+    def run() -> str:
+        last: list[torch.Tensor] = []
+
+        def keep(_pipe: object, _i: int, _t: object, kwargs: dict[str, torch.Tensor]) -> dict:
+            last[:] = [kwargs["latents"]]
+            return kwargs
+
+        video = pipeline(
+            prompt=request.prompt,
+            negative_prompt=request.negative_prompt,
+            width=made.width,
+            height=made.height,
+            num_frames=made.frames,
+            num_inference_steps=request.steps,
+            guidance_scale=request.guidance,
+            guidance_scale_2=request.guidance_low,
+            generator=torch.Generator("cpu").manual_seed(request.seed),
+            callback_on_step_end=keep,
+        ).frames[0]
+        export_to_video(video, f"{work.staging}/stock.mp4", fps=request.fps)
+        return latents_sha256(last[0])
+
+    return run
+
+
+if __name__ == "__main__":
+    sys.exit(main())
