@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 LOOK_EVERY_S = 1.0
 RELOAD_GRACE_S = 6.0
 """Longer than a hot reload leaves nobody attached, short enough to free the card in ten seconds."""
+LOCK_PATIENCE_S = 0.5
+"""Somebody who only looks whether the lock is held holds it for a moment."""
 LOG_BYTES = 2_000_000
 
 
@@ -35,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     make_folders(settings)
     held = lock(settings.locks, DISPATCHER)
     try:
-        held.acquire(timeout=0)
+        held.acquire(timeout=LOCK_PATIENCE_S)
     except Timeout:
         sys.stdout.write("Another dispatcher owns the queue already.\n")
         return 0

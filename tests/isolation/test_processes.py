@@ -137,10 +137,13 @@ def test_a_polite_stop_counts_nothing(app: Services, settings: Settings) -> None
 def test_of_many_dispatchers_one_rules(app: Services, settings: Settings) -> None:
     assert app.settings == settings
     with Attachment(settings.locks):
-        for _ in range(5):
-            ensure_dispatcher(settings.locks, settings.logs)
+        command = [sys.executable, "-m", "wan22_app.dispatcher", "--attached"]
+        many = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for _ in range(5)]
+        until(lambda: sum(each.poll() is not None for each in many) == 4, "the losers' end")
         until(lambda: is_held(settings.locks, DISPATCHER), "a dispatcher")
-        until(lambda: len(ours(settings, "wan22_app.dispatcher")) == 1, "the others' end")
+        (ruler,) = [each for each in many if each.poll() is None]
+        ruler.kill()
+        ruler.wait()
 
 
 def test_cancel_reaches_a_running_job_across_processes(app: Services, settings: Settings) -> None:

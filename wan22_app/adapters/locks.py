@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,9 @@ from wan22_app.domain.errors import CannotStart, Problem
 DISPATCHER = "dispatcher.lock"
 WEB = "web.lock"
 ATTACHED = "attached-"
+STARTED = "dispatcher-started"
+START_TAKES_S = 3.0
+"""A dispatcher takes its lock about a second after its start; ask no second one meanwhile."""
 
 
 def lock(folder: Path, name: str) -> FileLock:
@@ -102,12 +106,22 @@ def anyone_attached(folder: Path) -> bool:
     return found
 
 
+def _just_started(stamp: Path) -> bool:
+    """Whether somebody started a dispatcher a moment ago; if not, that is now us."""
+    with contextlib.suppress(OSError):
+        # A stamp from the future is a clock that jumped: it says nothing.
+        if 0 <= time.time() - stamp.stat().st_mtime < START_TAKES_S:
+            return True
+    stamp.touch()
+    return False
+
+
 def ensure_dispatcher(locks: Path, logs: Path) -> None:
     """Start a detached dispatcher if none holds the lock. Safe to call often and by many.
 
     Detached, because a hot reload of the web ends the web's children.
     """
-    if is_held(locks, DISPATCHER):
+    if is_held(locks, DISPATCHER) or _just_started(locks / STARTED):
         return
     logs.mkdir(parents=True, exist_ok=True)
     flags = 0
