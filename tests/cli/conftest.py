@@ -1,6 +1,7 @@
 """An installation of its own for each test: folders, database, demo checkpoints."""
 
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,7 +18,15 @@ def installation(tmp_path: Path, demo_models: Path) -> dict[str, str]:
     """Environment of an app whose folders lie in the test's own."""
     folders = {"DATA": "data", "OUTPUTS": "outputs", "LORAS": "loras"}
     places = {f"WAN22_{name}": str(tmp_path / folder) for name, folder in folders.items()}
-    return {**os.environ, **places, "WAN22_MODELS": str(demo_models)}
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    return {
+        **os.environ,
+        **places,
+        "WAN22_MODELS": str(demo_models),
+        "WAN22_FRONTEND_PORT": port,
+    }
 
 
 @pytest.fixture
