@@ -16,9 +16,10 @@ from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
+import av
+import numpy as np
 import torch
 from diffusers import AutoencoderKLWan, UniPCMultistepScheduler, WanPipeline
-from diffusers.utils import export_to_video
 
 from wan22_app.domain.catalog import DEMO_T2V, ModelEntry, WeightsState
 from wan22_app.domain.events import Done, Event
@@ -133,10 +134,21 @@ def _stock(work: Work) -> Callable[[], str]:
             generator=torch.Generator("cpu").manual_seed(request.seed),
             callback_on_step_end=keep,
         ).frames[0]
-        export_to_video(video, f"{work.staging}/stock.mp4", fps=request.fps)
+        _export(video, Path(work.staging) / "stock.mp4", request.fps)
         return latents_sha256(last[0])
 
     return run
+
+
+def _export(video: np.ndarray, path: Path, fps: int) -> None:
+    """The plainest PyAV script; diffusers' own export needs libraries that the app does without."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=fps)
+        stream.height, stream.width = video.shape[1:3]
+        stream.pix_fmt = "yuv420p"
+        for picture in (video * 255).astype(np.uint8):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
 
 
 if __name__ == "__main__":
