@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -154,7 +155,7 @@ def provide_bun() -> None:
 
 def build_demo() -> None:
     """Tiny checkpoints, so that everything can be tried without a card or a download."""
-    models = Path(os.environ.get("WAN22_MODELS", PROJECT / "models"))
+    models = models_folder()
     layouts = ("t2v", "i2v", "ti2v")
     if all((models / "demo" / name / "demo_settings.json").exists() for name in layouts):
         return
@@ -162,11 +163,29 @@ def build_demo() -> None:
     run_python("-m", "wan22_app.engine.demo", str(models))
 
 
+def models_folder() -> Path:
+    """Where the app's own settings put the weights: the environment, config.json or the default."""
+    code = "from wan22_app.settings import Settings; print(Settings().models)"
+    done = subprocess.run(
+        [PYTHON, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise Trouble(done.stderr.strip().splitlines()[-1])
+    return Path(done.stdout.strip())
+
+
 def start(rest: list[str]) -> int:
     """Hand over to the app, which prints its address."""
     say("starting")
     command = [str(PYTHON), "-m", "wan22_app.cli", "run", *rest]
-    return subprocess.run(command, cwd=PROJECT, check=False).returncode
+    process = subprocess.Popen(command, cwd=PROJECT)
+    # Without this a plain kill would end us and leave the app running, ownerless.
+    signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+    while True:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            continue  # the app got it too, and is ending
 
 
 def run_tests(*, everything: bool, rest: list[str]) -> int:

@@ -1,6 +1,6 @@
-"""Reflex's configuration; everything that can be set comes from wan22_app import bun
-from wan22_app.settings."""
+"""Reflex's configuration; everything that can be set comes from ``wan22_app.settings``."""
 
+import multiprocessing
 import os
 import sys
 from typing import Any
@@ -8,19 +8,48 @@ from typing import Any
 import reflex as rx
 
 from wan22_app import bun
+from wan22_app.adapters.locks import second_instance
+from wan22_app.bootstrap import make_folders
+from wan22_app.domain.errors import CannotStart
 from wan22_app.settings import PROJECT, Settings
 from wan22_app.web.same_origin import SameOriginPlugin
 from wan22_app.web.theme import theme
 
 LOOPBACK = "127.0.0.1"
 
-settings = Settings()
-for folder in settings.folders():
-    folder.mkdir(parents=True, exist_ok=True)
+
+def read_settings() -> Settings:
+    """The settings; a mistake in them ends Reflex with its reason instead of a traceback."""
+    try:
+        settings = Settings()
+        make_folders(settings)
+        return settings
+    except CannotStart as error:
+        sys.exit(str(error))
+
+
+settings = read_settings()
 
 # Dev restarts the web on any change in a watched folder, a database journal or a video included.
 os.environ.setdefault("REFLEX_HOT_RELOAD_OVERRIDE_PATHS", str(PROJECT / "wan22_app"))
 os.environ.setdefault("REFLEX_CHECK_LATEST_VERSION", "0")
+
+
+def refuse_a_second() -> None:
+    """End before anything is built: a second app on one folder would rewrite the first's pages.
+
+    Only in the process that a person started: Reflex's workers read this file too, and theirs is
+    the lock that is looked for.
+    """
+    if "run" not in sys.argv[1:2] or multiprocessing.parent_process() is not None:
+        return
+    try:
+        second_instance(settings.locks)
+    except CannotStart as error:
+        sys.exit(error.problem.sentence())
+
+
+refuse_a_second()
 
 
 def production() -> bool:

@@ -7,22 +7,20 @@ object to ``benchmarks/results/engine-<model>.json``.
 """
 
 import argparse
-import json
 import platform
 import sys
 import time
 from collections.abc import Callable
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import torch
 from diffusers import AutoencoderKLWan, UniPCMultistepScheduler, WanTransformer3DModel
 
+from benchmarks.report import publish
 from wan22_app.domain.catalog import DEMO_SPECS, REAL_SPECS, ModelSpec
 from wan22_app.engine.demo import LAYOUTS
 
-RESULTS = Path(__file__).parent / "results"
 TEXT_DIM = 4096
 LAYERS = {"t2v": (40, 40, 13824, 16, 16), "i2v": (40, 40, 13824, 36, 16),
           "ti2v": (24, 30, 14336, 48, 48)}  # fmt: skip
@@ -42,10 +40,7 @@ def main() -> int:
     parser.add_argument("--steps", type=int, default=2)
     args = parser.parse_args()
     report = measure(specs[args.model], args, torch.device("cuda" if cuda else "cpu"))
-    RESULTS.mkdir(exist_ok=True)
-    text = json.dumps(report, indent=1)
-    (RESULTS / f"engine-{args.model}.json").write_text(text + "\n", encoding="utf-8")
-    sys.stdout.write(text + "\n")
+    publish(f"engine-{args.model}", report)
     return 0
 
 

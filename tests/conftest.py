@@ -1,5 +1,6 @@
 """Fixtures that every kind of test may use: a real database in a temporary folder."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -7,14 +8,27 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from sqlalchemy.engine import Engine
+from sqlmodel import Session
 
+from wan22_app.adapters.db.downloads import SqlDownloadStore
 from wan22_app.adapters.db.engine import create_engine
 from wan22_app.adapters.db.jobs import SqlJobStore
 from wan22_app.adapters.db.migrate import migrate
 from wan22_app.adapters.db.outputs import SqlOutputStore
+from wan22_app.adapters.db.tables import PersonRow
 from wan22_app.adapters.system import SystemSecrets
 from wan22_app.domain.account import LOCAL_PERSON, Person
+
+# What somebody keeps in the project's config.json is no matter of the tests.
+os.environ["WAN22_CONFIG"] = str(Path(__file__).parent / "config.json")
+
+# How fast examples are made depends on what else the machine does: no reason for a test to fail.
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
 
 
 class SetClock:
@@ -61,6 +75,15 @@ def database(database_url: str) -> Iterator[Engine]:
 
 
 @pytest.fixture
+def stranger(database: Engine) -> Person:
+    """Somebody else, whose rows nobody may see."""
+    with Session(database) as session:
+        session.add(PersonRow(id="eve", name="Eve"))
+        session.commit()
+    return Person(id="eve", name="Eve")
+
+
+@pytest.fixture
 def jobs(database: Engine, clock: SetClock) -> SqlJobStore:
     return SqlJobStore(database, clock, SystemSecrets())
 
@@ -68,6 +91,11 @@ def jobs(database: Engine, clock: SetClock) -> SqlJobStore:
 @pytest.fixture
 def outputs(database: Engine) -> SqlOutputStore:
     return SqlOutputStore(database)
+
+
+@pytest.fixture
+def downloads(database: Engine, clock: SetClock) -> SqlDownloadStore:
+    return SqlDownloadStore(database, clock, SystemSecrets())
 
 
 @pytest.fixture(scope="session")

@@ -1,13 +1,17 @@
 """Hand-written stand-ins behind ports: as little as a test of the dispatcher needs."""
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from pathlib import Path
 
 from wan22_app.domain.catalog import CATALOG, ModelEntry, WeightsState
 from wan22_app.domain.errors import ModelUnavailable, Problem, UserError
 from wan22_app.domain.events import Cancelled, Event
+from wan22_app.domain.figures import Figures
 from wan22_app.domain.generation import ImageRef, LoraRef
 from wan22_app.domain.memory import Device, Host
+from wan22_app.domain.picture import Background
+from wan22_app.domain.relief import Relief
 from wan22_app.domain.work import Work
 from wan22_app.ports import Published
 
@@ -94,7 +98,7 @@ class FakeLibrary:
         return ModelEntry(spec=CATALOG[key], state=WeightsState.READY, folder=f"/models/{key}")
 
     def loras(self) -> Sequence[str]:
-        return ["good.safetensors"]
+        return ["good.safetensors", "pair_high_noise.safetensors", "pair_low_noise.safetensors"]
 
     def check_lora(self, entry: ModelEntry, ref: LoraRef) -> LoraRef:
         return ref.model_copy(update={"sha256": "f" * 64})
@@ -114,6 +118,8 @@ class FakeFiles:
     def __init__(self) -> None:
         self.published: list[str] = []
         self.discarded: list[str] = []
+        self.removed: list[str] = []
+        self.held = False
         self.refuses: UserError | None = None
         self.broken: UserError | None = None
 
@@ -130,15 +136,60 @@ class FakeFiles:
     def discard(self, job_id: str) -> None:
         self.discarded.append(job_id)
 
+    def find(self, name: str) -> Path | None:
+        return Path("/outputs") / name
+
+    def remove(self, names: Collection[str]) -> bool:
+        self.removed += names
+        return not self.held
+
     def sweep(self, known: Collection[str], live: Collection[str]) -> Sequence[str]:
         return []
+
+
+class FakeLatents:
+    """A folder of saved latents that only remembers."""
+
+    def __init__(self) -> None:
+        self.forgotten: list[str] = []
+        self.denoised: set[str] = set()
+        self.spared: Collection[str] = ()
+
+    def path(self, job_id: str) -> Path:
+        return Path("/latents") / f"{job_id}.safetensors"
+
+    def forget(self, job_id: str) -> None:
+        self.forgotten.append(job_id)
+
+    def finished(self, job_id: str) -> bool:
+        return job_id in self.denoised
+
+    def prune(self, spared: Collection[str]) -> Sequence[str]:
+        self.spared = spared
+        return []
+
+
+class FakeExperience:
+    """What was learned, in a dictionary; pixels are not looked at."""
+
+    def __init__(self) -> None:
+        self.known: dict[tuple[str, str], Relief] = {}
+
+    def put(self, model: str, device: str, pixels: int, relief: Relief) -> None:
+        self.known[model, device] = relief
+
+    def needed(self, model: str, device: str, pixels: int) -> Relief:
+        return self.known.get((model, device), Relief())
 
 
 class FakeImages:
     """Images that are always there."""
 
-    def accept(self, data: bytes) -> ImageRef:
-        return ImageRef(sha256="0" * 64, width=4, height=4)
+    def accept(self, data: bytes, background: Background = "black") -> ImageRef:
+        return ImageRef(sha256="0" * 64, width=4, height=4, background=background)
+
+    def on_background(self, image: ImageRef, background: Background) -> ImageRef:
+        return image.model_copy(update={"background": background})
 
     def path(self, image: ImageRef) -> Path:
         return Path("/uploads") / f"{image.sha256}.png"
@@ -156,6 +207,13 @@ class FakeProbe:
 
     def host(self) -> Host:
         return self.machine
+
+    def figures(self, now: datetime) -> Figures:
+        free = self.machine.available_bytes
+        return Figures(
+            at=now, cpu_percent=12.5, ram_used=self.machine.total_bytes - free,
+            ram_total=self.machine.total_bytes, disk_free=10**12, disk_total=2 * 10**12,
+        )  # fmt: skip
 
 
 class SilentBell:

@@ -1,32 +1,57 @@
 """The only place that knows concrete classes: settings in, services and the dispatcher out."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 
 from wan22_app import __version__
 from wan22_app.adapters import inspection
+from wan22_app.adapters.arrivals import FolderArrivals
+from wan22_app.adapters.backups import FolderShelf, Places
 from wan22_app.adapters.bell import UdpBell
+from wan22_app.adapters.db.copies import SqliteCopies, database_file
+from wan22_app.adapters.db.downloads import SqlDownloadStore
 from wan22_app.adapters.db.engine import create_engine
+from wan22_app.adapters.db.experience import SqlExperienceStore
+from wan22_app.adapters.db.figures import SqlFigureStore
 from wan22_app.adapters.db.jobs import SqlJobStore
 from wan22_app.adapters.db.migrate import check
 from wan22_app.adapters.db.outputs import SqlOutputStore
-from wan22_app.adapters.executors.local import LocalExecutor
+from wan22_app.adapters.db.preferences import SqlPresetStore, SqlSettingStore
+from wan22_app.adapters.executors.local import Command, LocalExecutor
+from wan22_app.adapters.fetcher import ProcessFetcher
 from wan22_app.adapters.files import FolderOutputFiles
 from wan22_app.adapters.images import GatedImages
+from wan22_app.adapters.incoming import IncomingFolders
+from wan22_app.adapters.latents import FolderLatents
 from wan22_app.adapters.library import FolderLibrary
 from wan22_app.adapters.nvml_probe import NvmlProbe
 from wan22_app.adapters.system import SystemClock, SystemSecrets
+from wan22_app.adapters.videos import PyavVideos
+from wan22_app.config_file import config_file
+from wan22_app.domain.backup import LORAS, OUTPUTS, UPLOADS
 from wan22_app.domain.errors import CannotStart, Problem
 from wan22_app.ports import Clock, Images, JobStore, Library, OutputStore, Probe
 from wan22_app.services import submission
-from wan22_app.services.dispatch import Dispatcher, Surroundings
+from wan22_app.services.backup import Backup, Restore
+from wan22_app.services.bringing import Bringing
+from wan22_app.services.dispatch import Dispatcher
 from wan22_app.services.doctor import Doctor, Inspection
+from wan22_app.services.downloading import Downloading
+from wan22_app.services.enhancement import Enhancement
+from wan22_app.services.fetching import Fetching
+from wan22_app.services.flight import Surroundings
+from wan22_app.services.forecast import Forecast
 from wan22_app.services.gallery import Gallery
+from wan22_app.services.monitoring import Monitoring
+from wan22_app.services.preferences import Preferences
 from wan22_app.services.queue import Queue
+from wan22_app.services.recipes import Recipes
+from wan22_app.services.retrying import Retrying
 from wan22_app.services.submission import Stores, Submission
+from wan22_app.services.weights import Weights
 from wan22_app.settings import PROJECT, Settings
 
 
@@ -36,9 +61,16 @@ class Services:
 
     settings: Settings
     submission: Submission
+    retrying: Retrying
     queue: Queue
     gallery: Gallery
+    recipes: Recipes
+    weights: Weights
     doctor: Doctor
+    monitoring: Monitoring
+    forecast: Forecast
+    preferences: Preferences
+    enhancement: Enhancement
     jobs: JobStore
     outputs: OutputStore
     library: Library
@@ -68,7 +100,7 @@ def make_folders(settings: Settings) -> None:
                     code="folder_missing",
                     what=f"The folder {folder} cannot be created.",
                     cause=str(error.strerror or error) + ".",
-                    cure="Create it by hand, or choose another place by its WAN22_ setting.",
+                    cure="Create it by hand, or choose another place: see docs/settings.md.",
                 )
             ) from error
 
@@ -79,17 +111,31 @@ def build_services(settings: Settings) -> Services:
     clock, secrets = SystemClock(), SystemSecrets()
     engine = create_engine(settings.database)
     jobs, outputs = SqlJobStore(engine, clock, secrets), SqlOutputStore(engine)
+    downloads = SqlDownloadStore(engine, clock, secrets)
     library = FolderLibrary(settings.models, settings.loras)
     images = GatedImages(settings.uploads)
     files = FolderOutputFiles(settings.outputs, settings.staging)
-    probe, bell = NvmlProbe(), UdpBell(settings.locks)
-    around = submission.Surroundings(library, images, files, probe, bell, secrets)
+    probe, bell = NvmlProbe(settings.outputs), UdpBell(settings.locks)
+    gallery = Gallery(outputs, files, clock)
+    preferences = Preferences(SqlSettingStore(engine), SqlPresetStore(engine), probe, secrets)
+    around = submission.Surroundings(
+        library, images, files, probe, bell, secrets, preferences.defaults
+    )
+    submitting = Submission(Stores(jobs, outputs, downloads), around, settings.max_waiting)
+    latents = FolderLatents(settings.latents)
     return Services(
         settings=settings,
-        submission=Submission(Stores(jobs, outputs), around, settings.max_waiting),
+        submission=submitting,
+        retrying=Retrying(jobs, latents, library, probe, submitting),
         queue=Queue(jobs, bell),
-        gallery=Gallery(outputs, settings.outputs),
+        gallery=gallery,
+        recipes=Recipes(gallery, PyavVideos(settings.uploads), images, library),
+        weights=Weights(downloads, library, bell),
         doctor=Doctor(probe, library, files, _inspections(settings)),
+        monitoring=Monitoring(probe, SqlFigureStore(engine), clock),
+        forecast=Forecast(outputs, library, clock),
+        preferences=preferences,
+        enhancement=Enhancement(library),
         jobs=jobs,
         outputs=outputs,
         library=library,
@@ -101,6 +147,7 @@ def build_services(settings: Settings) -> Services:
 
 def _inspections(settings: Settings) -> Sequence[Inspection]:
     return (
+        partial(inspection.settings, config_file(), settings.origins()),
         partial(inspection.disk, settings.outputs),
         partial(inspection.database, settings.database),
         inspection.video_libraries,
@@ -109,10 +156,13 @@ def _inspections(settings: Settings) -> Sequence[Inspection]:
     )
 
 
-def build_dispatcher(settings: Settings) -> Dispatcher:
-    """Wire the dispatcher with one slot for this machine's card, or for its processor."""
+def build_dispatcher(settings: Settings, command: Command | None = None) -> Dispatcher:
+    """Wire the dispatcher with one slot for this machine's card, or for its processor.
+
+    ``command`` starts another program than our engine that speaks its protocol.
+    """
     engine = create_engine(settings.database)
-    clock, probe = SystemClock(), NvmlProbe()
+    clock, probe = SystemClock(), NvmlProbe(settings.outputs)
     device = probe.device()
     slot = "cpu" if device.kind == "cpu" else f"gpu{device.index}"
     return Dispatcher(
@@ -122,10 +172,12 @@ def build_dispatcher(settings: Settings) -> Dispatcher:
             files=FolderOutputFiles(settings.outputs, settings.staging),
             library=FolderLibrary(settings.models, settings.loras),
             images=GatedImages(settings.uploads),
+            latents=FolderLatents(settings.latents),
+            experience=SqlExperienceStore(engine, clock),
             probe=probe,
             executor=LocalExecutor(
                 (slot,),
-                partial(engine_command, device.torch_name, settings.idle_minutes * 60),
+                command or partial(engine_command, device.torch_name, settings.idle_minutes * 60),
                 settings.locks,
                 settings.logs,
             ),
@@ -133,6 +185,62 @@ def build_dispatcher(settings: Settings) -> Dispatcher:
             app_version=__version__,
         )
     )
+
+
+def build_monitoring(settings: Settings) -> Monitoring:
+    """Wire what samples the machine's figures; one process of an installation does."""
+    store = SqlFigureStore(create_engine(settings.database))
+    return Monitoring(NvmlProbe(settings.outputs), store, SystemClock())
+
+
+def build_gallery(settings: Settings) -> Gallery:
+    """Wire what clears the bin; the process that owns the queue does."""
+    files = FolderOutputFiles(settings.outputs, settings.staging)
+    return Gallery(SqlOutputStore(create_engine(settings.database)), files, SystemClock())
+
+
+def build_fetching(settings: Settings, on_exit: Callable[[], None]) -> Fetching:
+    """Wire what starts and watches downloaders; the process that owns the queue does."""
+    store = SqlDownloadStore(create_engine(settings.database), SystemClock(), SystemSecrets())
+    return Fetching(store, ProcessFetcher(downloader_command, settings.logs, on_exit))
+
+
+def build_downloading(settings: Settings) -> Downloading:
+    """Wire the downloader. Nobody else may load what talks to the network."""
+    from wan22_app.adapters.hub import HuggingFaceHub
+
+    clock = SystemClock()
+    store = SqlDownloadStore(create_engine(settings.database), clock, SystemSecrets())
+    incoming = IncomingFolders(settings.models)
+    return Downloading(store, Bringing(HuggingFaceHub(), incoming, clock))
+
+
+def build_backup(settings: Settings) -> Backup:
+    """Wire what writes backups; it runs beside everything else."""
+    shelf = FolderShelf(places(settings), own_folders(settings))
+    return Backup(SqliteCopies(settings.database), shelf, SystemClock(), __version__)
+
+
+def build_restore(settings: Settings) -> Restore:
+    """Wire what brings backups back; the caller sees to it that nobody else runs."""
+    arrivals = FolderArrivals(places(settings))
+    return Restore(SqliteCopies(settings.database), arrivals, SystemClock())
+
+
+def own_folders(settings: Settings) -> Sequence[Path]:
+    """The folders that no backup may lie in."""
+    return (settings.data, settings.outputs, settings.models, settings.loras)
+
+
+def places(settings: Settings) -> Places:
+    """Where this installation has what a backup holds. Raises UserError without an own file."""
+    folders = {OUTPUTS: settings.outputs, UPLOADS: settings.uploads, LORAS: settings.loras}
+    return Places(database_file(settings.database), config_file(), folders)
+
+
+def downloader_command(download_id: str) -> Sequence[str]:
+    """The command line of a downloader process."""
+    return (sys.executable, "-m", "wan22_app.downloader", download_id)
 
 
 def engine_command(device: str, idle_seconds: float, slot: str, lock: Path) -> Sequence[str]:

@@ -4,8 +4,9 @@ import argparse
 import logging
 import signal
 import sys
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -13,9 +14,18 @@ from pathlib import Path
 from filelock import Timeout
 
 from wan22_app.adapters.bell import Doorkeeper
-from wan22_app.adapters.locks import DISPATCHER, anyone_attached, lock
-from wan22_app.bootstrap import build_dispatcher, make_folders
+from wan22_app.adapters.locks import DISPATCHER, anyone_attached, draining, lock
+from wan22_app.bootstrap import (
+    build_dispatcher,
+    build_fetching,
+    build_gallery,
+    build_monitoring,
+    make_folders,
+)
+from wan22_app.domain.errors import CannotStart
 from wan22_app.services.dispatch import Dispatcher
+from wan22_app.services.gallery import Gallery
+from wan22_app.services.monitoring import Monitoring
 from wan22_app.settings import PROJECT, Settings
 
 log = logging.getLogger(__name__)
@@ -26,6 +36,8 @@ RELOAD_GRACE_S = 6.0
 LOCK_PATIENCE_S = 0.5
 """Somebody who only looks whether the lock is held holds it for a moment."""
 LOG_BYTES = 2_000_000
+CANNOT_START = 2
+CLEAR_EVERY_S = 3600.0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -33,7 +45,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="wan22_app.dispatcher")
     parser.add_argument("--attached", action="store_true", help="end when no web is attached")
     args = parser.parse_args(argv)
-    settings = Settings()
+    return own(Settings(), build_dispatcher, attached=args.attached)
+
+
+def own(settings: Settings, build: Callable[[Settings], Dispatcher], *, attached: bool) -> int:
+    """Own the queue with the dispatcher that ``build`` makes."""
     make_folders(settings)
     held = lock(settings.locks, DISPATCHER)
     try:
@@ -43,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     with held:
         _log_to(settings.logs / "dispatcher.log")
-        _serve(settings, attached=args.attached)
+        _serve(settings, build(settings), attached=attached)
     return 0
 
 
@@ -54,30 +70,83 @@ class Stop:
     asked: bool = False
 
 
-def _serve(settings: Settings, *, attached: bool) -> None:
-    dispatcher = build_dispatcher(settings)
+def _serve(settings: Settings, dispatcher: Dispatcher, *, attached: bool) -> None:
     stop = _stop_on_signals()
     executor = dispatcher.around.executor
     doorkeeper = Doorkeeper(settings.locks, executor.wake)
     reasons = Reasons(settings, attached=attached)
+    sampler = Sampler(build_monitoring(settings), settings.refresh_seconds)
+    bin_keeper = BinKeeper(build_gallery(settings))
+    fetching = build_fetching(settings, executor.wake)
     log.info("the queue is ours")
     try:
         while not stop.asked and not reasons.to_end(idle=dispatcher.idle):
-            _tick(dispatcher)
+            if draining(settings.locks):
+                dispatcher.drain()
+            _tick(dispatcher.tick)
+            _tick(fetching.tick)
+            bin_keeper.look()
             executor.wait(LOOK_EVERY_S)
     finally:
+        sampler.close()
         doorkeeper.close()
-        dispatcher.stop()
+        try:
+            fetching.stop()
+        finally:
+            # A full disk must not keep the engines running: their jobs are rescued next time.
+            dispatcher.stop()
         log.info("ended")
 
 
-def _tick(dispatcher: Dispatcher) -> None:
+def _tick(tick: Callable[[], None]) -> None:
     """One round; a failing database must not end the process that guards the running job."""
     try:
-        dispatcher.tick()
+        tick()
     except Exception:
         log.exception("a round failed")
         time.sleep(LOOK_EVERY_S)
+
+
+class BinKeeper:
+    """Removes for good what has lain in the bin for a week: at the start, then once an hour."""
+
+    def __init__(self, gallery: Gallery):
+        self._gallery = gallery
+        self._next = float("-inf")
+
+    def look(self) -> None:
+        """Do it when it is time; a failure waits for the next hour."""
+        if time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + CLEAR_EVERY_S
+        try:
+            removed = self._gallery.purge_overdue()
+        except Exception:
+            log.exception("the bin could not be cleared")
+        else:
+            if removed:
+                log.info("removed %d videos out of the bin", removed)
+
+
+class Sampler:
+    """Samples the machine's figures on a thread of its own: a driver that hangs holds up no job."""
+
+    def __init__(self, monitoring: Monitoring, every_s: float):
+        self._monitoring = monitoring
+        self._every_s = every_s
+        self._over = threading.Event()
+        threading.Thread(target=self._run, name="figures", daemon=True).start()
+
+    def close(self) -> None:
+        """Take no further sample."""
+        self._over.set()
+
+    def _run(self) -> None:
+        while not self._over.wait(self._every_s):
+            try:
+                self._monitoring.sample()
+            except Exception:
+                log.exception("no sample could be taken")
 
 
 def _stop_on_signals() -> Stop:
@@ -107,6 +176,9 @@ class Reasons:
         if now - self._looked_at < LOOK_EVERY_S:
             return False
         self._looked_at = now
+        if idle and draining(self._locks):
+            log.info("drained: nothing runs, and nothing more is started")
+            return True
         if idle and fingerprint(PROJECT / "wan22_app") != self._code:
             log.info("the code has changed: the next dispatcher takes over")
             return True
@@ -134,5 +206,14 @@ def _log_to(file: Path) -> None:
     )
 
 
+def guarded() -> int:
+    """``main`` with the reason as its last words when it cannot start."""
+    try:
+        return main()
+    except CannotStart as error:
+        sys.stderr.write(f"{error}\n")
+        return CANNOT_START
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(guarded())

@@ -79,8 +79,9 @@ def test_the_sweep_takes_orphans_and_nothing_else(files: FolderOutputFiles, tmp_
         (out / name).write_bytes(b"x")
     for job in (JOB, OTHER):
         (files.staging / f"{job}.1.mp4.part").write_bytes(b"x")
+    (files.staging / ".probe-of-a-killed-process").write_bytes(b"")
     swept = files.sweep(known={f"{JOB}.mp4"}, live={JOB})
-    assert sorted(swept) == [f"{OTHER}.1.mp4.part", f"{OTHER}.mp4"]
+    assert sorted(swept) == [".probe-of-a-killed-process", f"{OTHER}.1.mp4.part", f"{OTHER}.mp4"]
     assert (out / "holiday.mp4").exists()
     assert (files.staging / f"{JOB}.1.mp4.part").exists()
 

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tokenizers import Tokenizer
 
+from wan22_app.adapters import library as adapter
 from wan22_app.adapters.library import FolderLibrary
 from wan22_app.adapters.safetensors_header import BadFile, read_header
 from wan22_app.domain.catalog import WeightsState
@@ -91,6 +93,19 @@ def test_text_is_counted_in_the_models_own_tokens(library: FolderLibrary) -> Non
     assert library.tokens(library.entry("t2v-a14b"), "a") is None
 
 
+def test_padding_that_was_stored_with_a_tokenizer_does_not_count(
+    library: FolderLibrary, models: Path
+) -> None:
+    texts = ("a", "a " * 49 + "a")
+    before = [library.tokens(library.entry("demo-t2v"), text) for text in texts]
+    file = models / "demo" / "t2v" / "tokenizer" / "tokenizer.json"
+    tokenizer = Tokenizer.from_file(str(file))
+    tokenizer.enable_padding(length=20)
+    tokenizer.enable_truncation(20)
+    tokenizer.save(str(file))
+    assert [library.tokens(library.entry("demo-t2v"), text) for text in texts] == before
+
+
 def test_a_fitting_lora_gets_its_hash(library: FolderLibrary, tmp_path: Path) -> None:
     tensors(tmp_path / "loras" / "x.safetensors", lora())
     assert list(library.loras()) == ["x.safetensors"]
@@ -150,3 +165,33 @@ def test_a_mutated_header_is_refused_or_sound(tmp_path: Path, data: st.DataObjec
         assert str(error)
     else:
         assert found
+
+
+def test_a_lora_is_hashed_once_and_again_when_it_has_changed(
+    library: FolderLibrary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The form is judged at every key: a gigabyte must not be read each time."""
+    hashed: list[Path] = []
+    digest = adapter.sha256
+    monkeypatch.setattr(adapter, "sha256", lambda path: hashed.append(path) or digest(path))
+    path = tmp_path / "loras" / "x.safetensors"
+    entry, ref = library.entry("demo-t2v"), LoraRef(file="x.safetensors")
+    tensors(path, lora())
+    first = library.check_lora(entry, ref)
+    assert library.check_lora(entry, ref) == first
+    assert len(hashed) == 1
+    tensors(path, lora(rank=8))
+    assert library.check_lora(entry, ref).sha256 != first.sha256
+    assert len(hashed) == 2
+
+
+def test_a_file_that_goes_during_the_look_is_not_there(
+    library: FolderLibrary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = library.entry("demo-t2v")
+    (Path(entry.folder) / "going").symlink_to(tmp_path / "gone")
+    monkeypatch.setattr(Path, "is_file", lambda self: self.is_symlink() or not self.is_dir())
+    try:
+        assert library.entry("demo-t2v").state == entry.state
+    finally:
+        (Path(entry.folder) / "going").unlink()

@@ -17,7 +17,13 @@ def job() -> Job:
     request = GenerationRequest.build(DEMO_T2V, {"prompt": "a red ball"}, 1)
     now = datetime(2026, 1, 1, tzinfo=UTC)
     return Job(
-        id="a", number=1, owner="local", request=request, state=JobState.QUEUED, created_at=now
+        id="a",
+        number=1,
+        place=1,
+        owner="local",
+        request=request,
+        state=JobState.QUEUED,
+        created_at=now,
     )
 
 

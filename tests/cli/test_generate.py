@@ -9,6 +9,8 @@ import av
 import pytest
 from PIL import Image
 
+from wan22_app.adapters.files import read_recipe
+
 Wan22 = Callable[..., subprocess.CompletedProcess[str]]
 SMALL = ("--width", 64, "--height", 64, "--frames", 5, "--steps", 2, "--seed", 7)
 
@@ -42,6 +44,26 @@ def test_a_start_image_is_taken_and_the_crop_is_exact(wan22: Wan22, tmp_path: Pa
     assert frames_of(out) == (5, 160, 90)
 
 
+@pytest.mark.slow
+def test_a_transparent_avif_lies_on_the_background_and_its_focus_is_kept(
+    wan22: Wan22, tmp_path: Path
+) -> None:
+    image, out = tmp_path / "start.avif", tmp_path / "out.mp4"
+    Image.new("RGBA", (128, 64), (255, 0, 0, 0)).save(image)
+    done = wan22(
+        "generate", "--model", "demo-i2v", "--prompt", "it moves", "--image", image,
+        "--background", "white", "--focus-x", 0.25, *SMALL, "--out", out,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    recipe = read_recipe(out)
+    assert recipe is not None
+    ref = recipe.request.image
+    assert ref is not None
+    assert (ref.background, ref.focus) == ("white", (0.25, 0.5))
+    with Image.open(tmp_path / "data" / "uploads" / f"{ref.sha256}.png") as kept:
+        assert kept.getpixel((5, 5)) == (255, 255, 255)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -49,6 +71,7 @@ def test_a_start_image_is_taken_and_the_crop_is_exact(wan22: Wan22, tmp_path: Pa
         (("--model", "demo-t2v", "--prompt", "x", "--width", "65"), "65 is odd"),
         (("--model", "demo-t2v", "--prompt", "x", "--steps", "nan"), "Steps"),
         (("--model", "demo-i2v", "--prompt", "x"), "starts from an image"),
+        (("--model", "demo-i2v", "--prompt", "x", "--focus-x", "nan"), "number from 0 to 1"),
         (("--model", "nonsense", "--prompt", "x"), "nonsense"),
         (("--model", "t2v-a14b", "--prompt", "x"), "Wan2.2-T2V-A14B"),
         (("--model", "demo-t2v", "--prompt", "x", "--lora", "absent.safetensors"), "absent"),

@@ -51,6 +51,7 @@ def work(prompt: str, staging: Path, folder: str = "", number: int = 1) -> Work:
         plan=PLAN,
         entry=ModelEntry(spec=DEMO_T2V, state=WeightsState.READY, folder=folder),
         staging=str(staging),
+        latents=str(staging / f"{number}.safetensors"),
         app_version="test",
     )
 

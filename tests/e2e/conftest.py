@@ -17,7 +17,12 @@ import pytest
 from PIL import Image
 from playwright.sync_api import BrowserContext, Page, expect
 
+from tests.fake_hub import FakeHub, serving, stand_in
 from wan22_app import bun
+from wan22_app.bootstrap import Services, build_services
+from wan22_app.domain.account import LOCAL_PERSON
+from wan22_app.domain.catalog import TI2V_5B
+from wan22_app.settings import Settings
 
 PROJECT = Path(__file__).parents[2]
 LEFT_OUT = {
@@ -55,7 +60,14 @@ def left_out(folder: str, names: list[str]) -> set[str]:
 
 
 @pytest.fixture(scope="session")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+def hub() -> Iterator[FakeHub]:
+    """The only hub that the app under test knows; its repository comes with the demo models."""
+    with serving(FakeHub({})) as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def app(tmp_path_factory: pytest.TempPathFactory, hub: FakeHub) -> Iterator[App]:
     """Build and serve a copy of the project with folders of its own."""
     base = tmp_path_factory.mktemp("app")
     root, port = base / "project", free_port()
@@ -67,10 +79,14 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
         "WAN22_MODELS": str(base / "models"),
         "WAN22_FRONTEND_PORT": str(port),
         "PYTHONPATH": str(root),
+        "HF_ENDPOINT": hub.url,
+        "HF_HOME": str(base / "hf"),
+        "HF_HUB_DOWNLOAD_TIMEOUT": "100",
         **({"REFLEX_BUN_PATH": str(found[0])} if found else {}),
     }
     demo = [sys.executable, "-m", "wan22_app.engine.demo", str(base / "models")]
     subprocess.run(demo, check=True, env=environment, cwd=root, capture_output=True)
+    hub.repos[TI2V_5B.repo] = stand_in(base / "models", base / "repository")
     log = base / "server.log"
     with log.open("w") as out:
         process = subprocess.Popen(
@@ -141,6 +157,21 @@ def open_page(app: App, context: BrowserContext) -> Iterator[OpenPage]:
 
     yield open_one
     assert faults == []
+
+
+@pytest.fixture
+def services(app: App) -> Iterator[Services]:
+    """The services over the running app's folders; the queue is left empty and not paused."""
+    built = build_services(
+        Settings.model_validate(
+            {"data": app.data, "outputs": app.outputs, "models": app.environment["WAN22_MODELS"],
+             "loras": app.environment["WAN22_LORAS"]}
+        )
+    )  # fmt: skip
+    yield built
+    built.queue.pause_all(LOCAL_PERSON, paused=False)
+    for job in built.queue.active(LOCAL_PERSON):
+        built.queue.cancel(LOCAL_PERSON, job.id)
 
 
 @pytest.fixture

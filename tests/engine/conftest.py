@@ -32,7 +32,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def engine() -> Engine:
-    return Engine()
+    return Engine(save_every_s=0)
 
 
 @pytest.fixture(scope="session")
@@ -76,20 +76,22 @@ Generate = Callable[..., Outcome]
 
 @pytest.fixture
 def work(models: Path, picture: Path, tmp_path: Path) -> Make:
-    """Build work for a demo entry; ``image=True`` adds the start image."""
+    """Build work for a demo entry; ``image`` adds the start image, as given or as it is."""
 
     def make(
         key: str,
         *,
-        image: bool = False,
+        image: bool | ImageRef = False,
         plan: MemoryPlan = PLAN,
         lora_paths: tuple[str, ...] = (),
         **fields: object,
     ) -> Work:
         spec = CATALOG[key]
         values: dict[str, object] = {"prompt": "a red ball", **SMALL, **fields}
+        if image is True:
+            image = ImageRef(sha256="0" * 64, width=96, height=80)
         if image:
-            values["image"] = ImageRef(sha256="0" * 64, width=96, height=80)
+            values["image"] = image
         return Work(
             job_id="0" * 32,
             epoch=1,
@@ -101,6 +103,7 @@ def work(models: Path, picture: Path, tmp_path: Path) -> Make:
             staging=str(tmp_path),
             image=str(picture) if image else "",
             loras=lora_paths,
+            latents=str(tmp_path / "latents.safetensors"),
             app_version="test",
         )
 
@@ -109,17 +112,31 @@ def work(models: Path, picture: Path, tmp_path: Path) -> Make:
 
 @pytest.fixture
 def generate(engine: Engine, work: Make) -> Generate:
-    """Run an entry to its verdict; ``stop_at`` cancels when that stage begins."""
+    """Run an entry to its verdict.
 
-    def run(key: str, stop_at: Stage | None = None, **options: object) -> Outcome:
+    ``stop_at`` cancels when that stage begins, or ``stop_after`` so many of its units. ``again``
+    leaves the run what an earlier one has saved.
+    """
+
+    def run(
+        key: str,
+        stop_at: Stage | None = None,
+        stop_after: int = 0,
+        *,
+        again: bool = False,
+        **options: object,
+    ) -> Outcome:
         outcome, cancelled = Outcome(), threading.Event()
 
         def emit(event: Event) -> None:
             outcome.events.append(event)
-            if isinstance(event, Advanced) and event.stage is stop_at:
+            if isinstance(event, Advanced) and event.stage is stop_at and event.done >= stop_after:
                 cancelled.set()
 
-        engine.run(work(key, **options), emit, cancelled)
+        task = work(key, **options)
+        if not again:
+            Path(task.latents).unlink(missing_ok=True)
+        engine.run(task, emit, cancelled)
         verdicts = [e for e in outcome.events if isinstance(e, Done | Failed | Cancelled)]
         assert verdicts == [outcome.verdict], "exactly one verdict, and it comes last"
         return outcome

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 
 from tests.engine.conftest import Generate, Make
 from wan22_app.domain.events import Cancelled, Stage
-from wan22_app.domain.generation import LoraRef, geometry
+from wan22_app.domain.generation import ImageRef, LoraRef, geometry
 from wan22_app.domain.output import RECIPE_KEY, Recipe
 from wan22_app.engine.engine import Engine
 from wan22_app.engine.picture import fitted
@@ -207,3 +207,36 @@ def test_the_image_covers_the_asked_size_and_its_edge_goes_on(work: Make, pictur
     assert (pixels[: made.top] == np.pad(inner, ((0, 0), (3, 3), (0, 0)), mode="edge")[0]).all()
     assert tuple(inner[2, 2]) == (255, 0, 0)
     assert tuple(inner[-3, -3]) == (255, 255, 0)
+
+
+@pytest.mark.parametrize(("focus", "colour"), [(0.0, (255, 0, 0)), (1.0, (255, 255, 0))])
+def test_the_focus_chooses_the_part_to_the_pixel(
+    work: Make, tmp_path: Path, focus: float, colour: tuple[int, int, int]
+) -> None:
+    """No pixel is drawn anew where the asked part lies in the image as it is."""
+    image = Image.effect_noise((128, 64), 80).convert("RGB")
+    image.paste("red", (0, 0, 8, 64))
+    image.paste("yellow", (120, 0, 128, 64))
+    image.save(tmp_path / "wide.png")
+    made = geometry(work("demo-ti2v").entry.spec, work("demo-ti2v").request)
+    pixels = np.asarray(fitted(str(tmp_path / "wide.png"), made, (focus, 0.5)))
+    left = int(focus * 64)
+    assert (pixels == np.asarray(image)[:, left : left + 64]).all()
+    assert tuple(pixels[32, 0 if focus == 0 else -1]) == colour
+
+
+def test_the_focus_reaches_the_model(generate: Generate, work: Make) -> None:
+    """The picture is 96×80 and the video square, so the sides are free."""
+    hashes = set()
+    for focus in (0.0, 0.5, 1.0):
+        ref = ImageRef(sha256="0" * 64, width=96, height=80, focus_x=focus)
+        hashes.add(generate("demo-i2v", image=ref).done.latents_sha256)
+    assert len(hashes) == 3
+
+
+def test_a_very_long_image_is_cut_before_it_is_scaled(work: Make, tmp_path: Path) -> None:
+    """Scaled whole it would be a picture of 245,760 by 64 pixels: 60 MB instead of 12 KB."""
+    Image.new("RGB", (7680, 2), "red").save(tmp_path / "long.png")
+    sound = work("demo-ti2v")
+    picture = fitted(str(tmp_path / "long.png"), geometry(sound.entry.spec, sound.request))
+    assert picture.size == (64, 64)

@@ -1,87 +1,25 @@
 """Real processes, really killed: the job is finished by the next one and the video appears once."""
 
-import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
-import psutil
 import pytest
 
-from tests.values import a_request
-from wan22_app.adapters.db.migrate import migrate
+from tests.isolation.conftest import (
+    PATIENCE_S,
+    finished_once,
+    ours,
+    stage,
+    started,
+    state,
+    submit,
+    until,
+)
 from wan22_app.adapters.locks import DISPATCHER, Attachment, ensure_dispatcher, is_held
-from wan22_app.bootstrap import Services, build_services
+from wan22_app.bootstrap import Services
 from wan22_app.domain.account import LOCAL_PERSON
-from wan22_app.domain.job import Job, JobState
-from wan22_app.ports import NewJob
+from wan22_app.domain.job import JobState
 from wan22_app.settings import Settings
-
-PATIENCE_S = 100.0
-
-
-@pytest.fixture
-def settings(tmp_path: Path, demo_models: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """An installation of its own, for this process and its children."""
-    for name in ("data", "outputs", "loras"):
-        monkeypatch.setenv(f"WAN22_{name.upper()}", str(tmp_path / name))
-    monkeypatch.setenv("WAN22_MODELS", str(demo_models))
-    return Settings()
-
-
-@pytest.fixture
-def app(settings: Settings) -> Iterator[Services]:
-    services = build_services(settings)
-    migrate(settings.database)
-    yield services
-    for process in ours(settings):
-        process.kill()
-
-
-def ours(settings: Settings, word: str = "wan22_app") -> list[psutil.Process]:
-    """Processes of this installation whose command line holds a word."""
-    found = []
-    for process in psutil.process_iter(["environ", "cmdline"]):
-        mine = (process.info["environ"] or {}).get("WAN22_DATA") == str(settings.data)
-        if mine and process.pid != os.getpid() and word in " ".join(process.info["cmdline"] or ()):
-            found.append(process)
-    return found
-
-
-def until(condition: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline, f"waited in vain for: {what}"
-        time.sleep(0.02)
-
-
-def submit(app: Services, key: str, steps: int = 150, side: int = 128) -> Job:
-    request = a_request(width=side, height=side, frames=17, steps=steps)
-    return app.jobs.add(LOCAL_PERSON, NewJob(request=request, key=key), 10)
-
-
-def state(app: Services, job: Job) -> JobState:
-    return app.queue.get(LOCAL_PERSON, job.id).state
-
-
-def started(app: Services, job: Job) -> bool:
-    progress = app.queue.get(LOCAL_PERSON, job.id).progress
-    return progress is not None and progress.stage == "denoising" and progress.done > 1
-
-
-def finished_once(app: Services, settings: Settings, job: Job) -> None:
-    def ended() -> bool:
-        # As the web does all the time: whoever wants a dispatcher keeps asking for one.
-        ensure_dispatcher(settings.locks, settings.logs)
-        return state(app, job).final
-
-    until(ended, "the end of the job")
-    assert state(app, job) is JobState.SUCCEEDED
-    assert [output.id for output in app.gallery.page(LOCAL_PERSON)] == [job.id]
-    assert [path.name for path in settings.outputs.glob("*.mp4")] == [f"{job.id}.mp4"]
-    assert list(settings.staging.glob("*.part")) == []
 
 
 def test_a_killed_engine_costs_a_retry_and_no_more(app: Services, settings: Settings) -> None:
@@ -108,6 +46,46 @@ def test_a_killed_dispatcher_takes_its_engine_along_and_the_next_goes_on(
         finished_once(app, settings, job)
 
 
+@pytest.mark.slow
+def test_an_engine_killed_while_decoding_costs_no_denoising(
+    app: Services, settings: Settings
+) -> None:
+    with Attachment(settings.locks):
+        ensure_dispatcher(settings.locks, settings.logs)
+        job = submit(app, "1", steps=4, side=384)
+        until(lambda: stage(app, job) == "decoding", "the decoding")
+        ours(settings, "engine.child")[0].kill()
+        finished_once(app, settings, job)
+        story = [event.text for event in app.queue.story(LOCAL_PERSON, job.id)]
+        assert story.count("Denoising.") == 1
+        assert any("only decoding is left" in text for text in story)
+    assert list(settings.latents.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_drain_finishes_the_job_starts_none_and_loses_none(
+    app: Services, settings: Settings
+) -> None:
+    with Attachment(settings.locks):
+        ensure_dispatcher(settings.locks, settings.logs)
+        first, second = submit(app, "1", steps=40), submit(app, "2", steps=4)
+        until(lambda: started(app, first), "the first steps")
+        done = subprocess.run(
+            [sys.executable, "-m", "wan22_app.cli", "dispatch", "--drain"],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert (state(app, first), state(app, second)) == (JobState.SUCCEEDED, JobState.QUEUED)
+        ensure_dispatcher(settings.locks, settings.logs)
+        assert not ours(settings, "wan22_app.dispatcher"), "a page must not start it again"
+        service = subprocess.Popen([sys.executable, "-m", "wan22_app.cli", "dispatch"])
+        until(lambda: state(app, second).final, "the job that waited")
+        service.terminate()
+        service.wait(timeout=PATIENCE_S)
+    assert state(app, second) is JobState.SUCCEEDED
+
+
+@pytest.mark.slow
 def test_without_anybody_attached_the_job_goes_back_and_the_card_is_free(
     app: Services, settings: Settings
 ) -> None:
@@ -134,6 +112,7 @@ def test_a_polite_stop_counts_nothing(app: Services, settings: Settings) -> None
         assert app.queue.get(LOCAL_PERSON, job.id).attempts == 0
 
 
+@pytest.mark.slow
 def test_of_many_dispatchers_one_rules(app: Services, settings: Settings) -> None:
     assert app.settings == settings
     with Attachment(settings.locks):

@@ -7,21 +7,27 @@ import pytest
 
 from tests.conftest import SetClock
 from tests.fakes import (
+    FakeExperience,
     FakeFiles,
     FakeImages,
+    FakeLatents,
     FakeLibrary,
     FakeProbe,
     ScriptedExecutor,
     SilentBell,
 )
 from tests.values import a_request
+from wan22_app.adapters.db.downloads import SqlDownloadStore
 from wan22_app.adapters.db.jobs import SqlJobStore
 from wan22_app.adapters.db.outputs import SqlOutputStore
 from wan22_app.adapters.system import SystemSecrets
 from wan22_app.domain.account import Person
+from wan22_app.domain.events import Done
 from wan22_app.domain.job import Job
 from wan22_app.ports import NewJob
-from wan22_app.services.dispatch import Dispatcher, Surroundings
+from wan22_app.services.dispatch import Dispatcher
+from wan22_app.services.flight import Surroundings
+from wan22_app.services.retrying import Retrying
 from wan22_app.services.submission import Stores, Submission
 from wan22_app.services.submission import Surroundings as Around
 
@@ -32,11 +38,14 @@ class World:
 
     jobs: SqlJobStore
     outputs: SqlOutputStore
+    downloads: SqlDownloadStore
     clock: SetClock
     executor: ScriptedExecutor
     library: FakeLibrary
     files: FakeFiles
     images: FakeImages
+    latents: FakeLatents
+    experience: FakeExperience
     probe: FakeProbe
     bell: SilentBell
 
@@ -49,6 +58,8 @@ class World:
                 files=self.files,
                 library=self.library,
                 images=self.images,
+                latents=self.latents,
+                experience=self.experience,
                 probe=self.probe,
                 executor=self.executor,
                 clock=self.clock,
@@ -60,19 +71,36 @@ class World:
         around = Around(
             self.library, self.images, self.files, self.probe, self.bell, SystemSecrets()
         )
-        return Submission(Stores(self.jobs, self.outputs), around, most_waiting)
+        return Submission(Stores(self.jobs, self.outputs, self.downloads), around, most_waiting)
+
+    def retrying(self, most_waiting: int = 10) -> Retrying:
+        submission = self.submission(most_waiting)
+        return Retrying(self.jobs, self.latents, self.library, self.probe, submission)
+
+
+def done(job: Job) -> Done:
+    """The last word of a run that has made its video."""
+    return Done(
+        job_id=job.id, video="v", poster="p", width=64, height=64, frames=5, fps=8,
+        latents_sha256="0" * 64, seconds={"denoising": 1.0},
+    )  # fmt: skip
 
 
 @pytest.fixture
-def world(jobs: SqlJobStore, outputs: SqlOutputStore, clock: SetClock) -> World:
+def world(
+    jobs: SqlJobStore, outputs: SqlOutputStore, downloads: SqlDownloadStore, clock: SetClock
+) -> World:
     return World(
         jobs,
         outputs,
+        downloads,
         clock,
         ScriptedExecutor(),
         FakeLibrary(),
         FakeFiles(),
         FakeImages(),
+        FakeLatents(),
+        FakeExperience(),
         FakeProbe(),
         SilentBell(),
     )
@@ -89,6 +117,7 @@ Add = Callable[[str], Job]
 @pytest.fixture
 def add(jobs: SqlJobStore, person: Person) -> Add:
     def add_one(key: str) -> Job:
-        return jobs.add(person, NewJob(request=a_request(), key=key), 100)
+        request = a_request(width=128, height=128)
+        return jobs.add(person, NewJob(request=request, key=key), 100)
 
     return add_one

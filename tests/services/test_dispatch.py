@@ -1,23 +1,33 @@
 """The dispatcher's rules, over the real store and a scripted executor."""
 
-import pytest
+import errno
+import os
+from datetime import timedelta
 
-from tests.services.conftest import Add, World
+import pytest
+from sqlalchemy.engine import Engine
+
+from tests.services.conftest import Add, World, done
+from tests.values import a_request
 from wan22_app.domain.account import Person
 from wan22_app.domain.errors import Problem, UserError
-from wan22_app.domain.events import Advanced, Cancelled, Crashed, Done, Failed, Stage
+from wan22_app.domain.events import (
+    Advanced,
+    Alive,
+    Cancelled,
+    Crashed,
+    Failed,
+    Resumed,
+    Stage,
+)
 from wan22_app.domain.job import HoldReason, Job, JobState
+from wan22_app.domain.lighter import gist
 from wan22_app.domain.memory import Device
+from wan22_app.ports import NewJob
 from wan22_app.services.dispatch import Dispatcher
+from wan22_app.services.story import resumed
 
 WHY = Problem(code="x", what="It failed.", cure="Try again.")
-
-
-def done(job: Job) -> Done:
-    return Done(
-        job_id=job.id, video="v", poster="p", width=64, height=64, frames=5, fps=8,
-        latents_sha256="0" * 64, seconds={"denoising": 1.0},
-    )  # fmt: skip
 
 
 def crash(job: Job) -> Crashed:
@@ -31,6 +41,230 @@ def step(job: Job, done_steps: int, stage: Stage = Stage.DENOISING) -> Advanced:
 def say(world: World, dispatcher: Dispatcher, *events: object) -> None:
     world.executor.runs[-1].script.extend(events)  # type: ignore[arg-type]
     dispatcher.tick()
+
+
+def test_what_an_earlier_run_had_computed_is_told_and_forgotten_with_success(
+    world: World, dispatcher: Dispatcher, add: Add, person: Person
+) -> None:
+    job = add("1")
+    dispatcher.tick()
+    assert world.executor.runs[0].work.latents == f"/latents/{job.id}.safetensors"
+    say(world, dispatcher, Resumed(job_id=job.id, step=3, total=8), step(job, 4))
+    texts = [event.text for event in world.jobs.story(person, job.id)]
+    assert "Goes on after step 3 of 8 of an earlier run." in texts
+    assert world.latents.forgotten == []
+    say(world, dispatcher, done(job))
+    assert world.latents.forgotten == [job.id]
+
+
+@pytest.mark.parametrize(
+    ("event", "text"),
+    [
+        (Resumed(job_id="", step=8, total=8), "only decoding is left"),
+        (Resumed(job_id="", step=0, total=8, changed=("versions", "weights")),
+         "changed since an earlier run: versions of libraries, the weights"),
+        (Resumed(job_id="", step=0, total=8, changed=("file",)), "cannot be read"),
+    ],
+)  # fmt: skip
+def test_what_became_of_them_is_a_sentence(event: Resumed, text: str) -> None:
+    assert text in resumed(event)
+
+
+def test_while_draining_what_runs_is_finished_and_nothing_is_started(
+    world: World, dispatcher: Dispatcher, add: Add, person: Person
+) -> None:
+    first, second = add("1"), add("2")
+    dispatcher.tick()
+    dispatcher.drain()
+    assert not dispatcher.idle
+    say(world, dispatcher, done(first))
+    dispatcher.tick()
+    assert dispatcher.idle
+    assert len(world.executor.runs) == 1
+    assert world.jobs.get(person, first.id).state is JobState.SUCCEEDED
+    assert world.jobs.get(person, second.id).state is JobState.QUEUED
+
+
+def silent_for(world: World, dispatcher: Dispatcher, seconds: float) -> None:
+    """Time passes under the dispatcher's eyes."""
+    end = world.clock.seconds + seconds
+    while world.clock.seconds < end:
+        world.clock.seconds += 50
+        dispatcher.tick()
+
+
+def test_a_run_without_a_sign_of_life_is_ended_and_its_job_goes_on(
+    world: World, dispatcher: Dispatcher, add: Add, person: Person
+) -> None:
+    job = add("1")
+    dispatcher.tick()
+    run = world.executor.runs[0]
+    say(world, dispatcher, step(job, 1))
+    silent_for(world, dispatcher, 850)
+    assert not run.killed
+    say(world, dispatcher, Alive(job_id=job.id))
+    silent_for(world, dispatcher, 850)
+    assert not run.killed, "one block in time is enough"
+    silent_for(world, dispatcher, 200)
+    assert run.killed
+    say(world, dispatcher, crash(job))
+    last = [event for event in world.jobs.story(person, job.id) if event.kind == "requeued"][-1]
+    assert last.problem is not None
+    assert last.problem.code == "engine_stuck"
+    assert last.problem.evidence == "last words"
+    assert world.executor.runs[-1].work.plan.tile is None, "a hang is no want of memory"
+
+
+def test_silence_while_the_machine_slept_is_forgiven(
+    world: World, dispatcher: Dispatcher, add: Add
+) -> None:
+    job = add("1")
+    dispatcher.tick()
+    say(world, dispatcher, step(job, 1))
+    world.clock.seconds += 8 * 3600
+    dispatcher.tick()
+    assert not world.executor.runs[0].killed
+
+
+def memory_short(job: Job) -> Failed:
+    return Failed(job_id=job.id, kind="memory", problem=WHY)
+
+
+def test_a_decode_that_ran_out_of_memory_is_tried_with_smaller_tiles(
+    world: World, dispatcher: Dispatcher, add: Add, person: Person
+) -> None:
+    job = add("1")
+    dispatcher.tick()
+    tiles = []
+    for _ in range(2):
+        say(world, dispatcher, step(job, 1, Stage.DECODING), memory_short(job))
+        tiles.append(world.executor.runs[-1].work.plan.tile)
+    assert tiles == [96, 64]
+    assert world.jobs.get(person, job.id).attempts == 1, "a verdict is no death"
+    last = [event for event in world.jobs.story(person, job.id) if event.kind == "requeued"][-1]
+    assert last.problem is not None
+    assert "tiles of 64 pixels" in last.problem.cure
+    assert world.executor.runs[-1].work.request == job.request, "the person's own words stay"
+
+
+def test_when_nothing_is_left_to_try_the_job_fails(
+    world: World, dispatcher: Dispatcher, add: Add, person: Person
+) -> None:
+    job = add("1")
+    dispatcher.tick()
+    for _ in range(3):
+        say(world, dispatcher, step(job, 1, Stage.DECODING), memory_short(job))
+    assert world.jobs.get(person, job.id).state is JobState.FAILED
+    assert world.experience.known == {}
+
+
+MADE_LESS = ["bf16", "96×96 and bf16", "72×72 and bf16", "72×72, 13 frames and bf16",
+             "72×72, 9 frames and bf16"]  # fmt: skip
+
+
+def until_nothing_helps(world: World, dispatcher: Dispatcher, job: Job, stage: Stage) -> None:
+    """Memory runs out in a stage of each run, until the job has ended."""
+    runs = 0
+    dispatcher.tick()
+    while len(world.executor.runs) > runs:
+        runs = len(world.executor.runs)
+        say(world, dispatcher, step(job, 1, stage), memory_short(job))
+
+
+@pytest.mark.parametrize("stage", [Stage.IMAGE, Stage.DENOISING, Stage.DECODING])
+@pytest.mark.parametrize("card", [True, False])
+def test_without_consent_nothing_that_shows_is_ever_changed(
+    world: World, dispatcher: Dispatcher, add: Add, person: Person, stage: Stage, card: bool
+) -> None:
+    if card:
+        world.probe.card = Device(kind="cuda", name="test", total_bytes=10**12)
+    job = add("1")
+    until_nothing_helps(world, dispatcher, job, stage)
+    failed = world.jobs.get(person, job.id)
+    assert failed.state is JobState.FAILED
+    assert (failed.request, failed.asked) == (job.request, None)
+    assert {run.work.request for run in world.executor.runs} == {job.request}
+    assert {run.work.plan.precision for run in world.executor.runs} == {job.request.precision}
+
+
+def with_consent(world: World, person: Person) -> Job:
+    request = a_request(width=128, height=128, frames=17, may_reduce="true")
+    return world.jobs.add(person, NewJob(request=request, key="consent"), 100)
+
+
+def test_with_consent_less_is_tried_step_by_step_until_too_little_would_be_left(
+    world: World, dispatcher: Dispatcher, person: Person
+) -> None:
+    job = with_consent(world, person)
+    until_nothing_helps(world, dispatcher, job, Stage.DENOISING)
+    made = [run.work.request for run in world.executor.runs]
+    assert [gist(job.request, each) for each in made] == ["", *MADE_LESS]
+    failed = world.jobs.get(person, job.id)
+    assert (failed.state, failed.asked, failed.attempts) == (JobState.FAILED, job.request, 1)
+    story = [event for event in world.jobs.story(person, job.id) if event.kind == "requeued"]
+    assert story[1].problem is not None
+    assert story[1].problem.cure == (
+        "Tried again by itself with 96×96 instead of 128×128 and bf16 instead of fp32, "
+        "as you allowed."
+    )
+
+
+def test_what_costs_nothing_comes_first_and_the_video_says_what_was_changed(
+    world: World, dispatcher: Dispatcher, person: Person
+) -> None:
+    job = with_consent(world, person)
+    dispatcher.tick()
+    for _ in range(3):
+        say(world, dispatcher, step(job, 1, Stage.DECODING), memory_short(job))
+    works = [run.work for run in world.executor.runs]
+    assert [work.plan.tile for work in works] == [None, 96, 64, 64]
+    assert [work.asked for work in works] == [None, None, None, job.request]
+    assert (works[-1].request.width, works[-1].request.precision) == (96, "fp32")
+    say(world, dispatcher, done(job))
+    output = world.outputs.get(person, job.id)
+    assert (output.request, output.asked) == (works[-1].request, job.request)
+
+
+def test_what_worked_is_remembered_for_the_next_job(
+    world: World, dispatcher: Dispatcher, add: Add
+) -> None:
+    first, _second = add("1"), add("2")
+    dispatcher.tick()
+    say(world, dispatcher, step(first, 1, Stage.DECODING), memory_short(first))
+    say(world, dispatcher, done(first))
+    assert [relief.tile for relief in world.experience.known.values()] == [96]
+    assert world.executor.runs[-1].work.plan.tile == 96
+
+
+def test_a_kill_for_want_of_main_memory_counts_and_is_eased_but_teaches_nothing(
+    world: World, dispatcher: Dispatcher, add: Add, person: Person
+) -> None:
+    job = add("1")
+    dispatcher.tick()
+    say(world, dispatcher, step(job, 1, Stage.DECODING), crash(job))
+    assert world.executor.runs[-1].work.plan.tile == 96
+    assert world.jobs.get(person, job.id).attempts == 2
+    say(world, dispatcher, done(job))
+    assert world.experience.known == {}
+
+
+def test_three_deaths_set_a_job_aside_however_much_could_be_eased(
+    world: World, dispatcher: Dispatcher, add: Add, person: Person
+) -> None:
+    job = add("1")
+    dispatcher.tick()
+    for _ in range(3):
+        say(world, dispatcher, step(job, 1, Stage.DECODING), crash(job))
+    assert world.jobs.get(person, job.id).state is JobState.QUARANTINED
+
+
+def test_a_failed_job_keeps_what_it_had_computed(
+    world: World, dispatcher: Dispatcher, add: Add
+) -> None:
+    job = add("1")
+    dispatcher.tick()
+    say(world, dispatcher, Failed(job_id=job.id, kind="internal", problem=WHY))
+    assert world.latents.forgotten == []
 
 
 def test_first_in_first_out_one_at_a_time(
@@ -63,9 +297,9 @@ def test_steps_are_coalesced_but_the_newest_always_arrives(
 ) -> None:
     job = add("1")
     dispatcher.tick()
-    before = world.jobs.latest_revision()
+    before = world.jobs.latest_revision().latest
     say(world, dispatcher, *(step(job, n) for n in range(4)))
-    assert world.jobs.latest_revision() == before + 1, "one write for a burst"
+    assert world.jobs.latest_revision().latest == before + 1, "one write for a burst"
     assert world.jobs.get(person, job.id).progress.done == 0  # type: ignore[union-attr]
     world.clock.advance(0.3)
     dispatcher.tick()
@@ -249,9 +483,67 @@ def test_a_fault_of_the_card_makes_the_next_start_wait(
     fault = Failed(job_id=job.id, kind="internal", problem=WHY, fatal=True)
     say(world, dispatcher, fault)
     assert len(world.executor.runs) == 1
-    world.clock.advance(1.1)
+    world.clock.advance(5.1)
     dispatcher.tick()
     assert len(world.executor.runs) == 2
+
+
+@pytest.mark.parametrize(
+    ("verdict", "end"),
+    [
+        (Failed(job_id="", kind="device", problem=WHY, fatal=True), JobState.FAILED),
+        (Crashed(job_id="", exit_code=1, log="ImportError"), JobState.QUARANTINED),
+    ],
+    ids=["the card is lost", "the engine cannot start"],
+)
+def test_what_may_pass_is_tried_twice_more_and_each_time_later(
+    world: World,
+    dispatcher: Dispatcher,
+    add: Add,
+    person: Person,
+    verdict: Failed | Crashed,
+    end: JobState,
+) -> None:
+    job = add("1")
+    dispatcher.tick()
+    for wait in (5, 30):
+        say(world, dispatcher, verdict.model_copy(update={"job_id": job.id}))
+        told = world.jobs.story(person, job.id)[-1].problem
+        assert told is not None
+        assert f"in {wait} s" in told.cure
+        runs = len(world.executor.runs)
+        # The clock on the wall is set; the wait is measured by the other one.
+        world.clock.time += timedelta(days=1)
+        world.clock.seconds += wait - 0.1
+        dispatcher.tick()
+        assert len(world.executor.runs) == runs, "not yet"
+        world.clock.seconds += 0.2
+        dispatcher.tick()
+        assert len(world.executor.runs) == runs + 1
+    say(world, dispatcher, verdict.model_copy(update={"job_id": job.id}))
+    assert world.jobs.get(person, job.id).state is end
+    assert len(world.executor.runs) == 3, "bounded"
+
+
+def test_a_kill_from_outside_waits_for_nothing(
+    world: World, dispatcher: Dispatcher, add: Add
+) -> None:
+    job = add("1")
+    dispatcher.tick()
+    say(world, dispatcher, crash(job))
+    assert len(world.executor.runs) == 2
+
+
+@pytest.mark.parametrize("kind", ["request", "weights", "internal"])
+def test_what_will_not_pass_is_not_tried_again(
+    world: World, dispatcher: Dispatcher, add: Add, kind: str
+) -> None:
+    job = add("1")
+    dispatcher.tick()
+    say(world, dispatcher, Failed(job_id=job.id, kind=kind, problem=WHY))  # type: ignore[arg-type]
+    world.clock.advance(1000)
+    dispatcher.tick()
+    assert len(world.executor.runs) == 1
 
 
 def test_the_card_is_freed_once_for_each_wish_and_only_when_idle(
@@ -267,3 +559,89 @@ def test_the_card_is_freed_once_for_each_wish_and_only_when_idle(
     world.jobs.wish_free_card()
     dispatcher.tick()
     assert world.executor.freed == 1
+
+
+def test_a_verdict_that_cannot_be_written_is_written_later(
+    world: World, dispatcher: Dispatcher, add: Add, person: Person, database: Engine
+) -> None:
+    job, behind = add("1"), add("2")
+    dispatcher.tick()
+    with database.begin() as connection:
+        connection.exec_driver_sql(
+            "CREATE TRIGGER full BEFORE INSERT ON output BEGIN SELECT RAISE(ABORT, 'full'); END"
+        )
+    say(world, dispatcher, done(job))
+    assert world.jobs.get(person, job.id).state is JobState.RUNNING
+    assert not dispatcher.idle
+    with database.begin() as connection:
+        connection.exec_driver_sql("DROP TRIGGER full")
+    dispatcher.tick()
+    assert world.jobs.get(person, job.id).state is JobState.SUCCEEDED
+    assert world.outputs.get(person, job.id).video == f"{job.id}.mp4"
+    assert [run.job_id for run in world.executor.runs] == [job.id, behind.id], "each runs once"
+
+
+@pytest.mark.parametrize(
+    ("error", "hold", "attempts"),
+    [(errno.ENOSPC, HoldReason.SPACE, 0), (errno.ENOENT, HoldReason.NONE, 1)],
+)
+def test_a_disk_that_refuses_the_finished_video_puts_the_job_back(
+    world: World,
+    dispatcher: Dispatcher,
+    add: Add,
+    person: Person,
+    monkeypatch: pytest.MonkeyPatch,
+    error: int,
+    hold: HoldReason,
+    attempts: int,
+) -> None:
+    job = add("1")
+    dispatcher.tick()
+    world.jobs.pause_queue(person, paused=True)
+
+    def refuse(*_: object) -> None:
+        raise OSError(error, os.strerror(error))
+
+    monkeypatch.setattr(world.files, "publish", refuse)
+    say(world, dispatcher, done(job))
+    back = world.jobs.get(person, job.id)
+    assert (back.state, back.hold, back.attempts) == (JobState.QUEUED, hold, attempts)
+
+
+def test_an_engine_that_cannot_be_started_is_tried_again(
+    world: World,
+    dispatcher: Dispatcher,
+    add: Add,
+    person: Person,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    job = add("1")
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.executor, "start", refuse)
+        dispatcher.tick()
+    back = world.jobs.get(person, job.id)
+    assert (back.state, back.attempts) == (JobState.QUEUED, 0)
+    assert world.jobs.story(person, job.id)[-1].problem is not None
+    world.clock.advance(6)
+    dispatcher.tick()
+    assert [run.job_id for run in world.executor.runs] == [job.id]
+
+
+def test_a_stop_ends_the_engines_even_where_nothing_can_be_written(
+    world: World, dispatcher: Dispatcher, add: Add, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add("1")
+    dispatcher.tick()
+
+    def full(*_: object, **__: object) -> bool:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(world.jobs, "requeue", full)
+    with pytest.raises(OSError, match="disk full"):
+        dispatcher.stop()
+    assert world.executor.closed
+    assert world.executor.runs[0].killed

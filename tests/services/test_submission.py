@@ -7,10 +7,8 @@ from tests.values import PLAN
 from wan22_app.domain.account import Person
 from wan22_app.domain.catalog import CATALOG
 from wan22_app.domain.errors import (
-    Conflict,
     InvalidRequest,
     ModelUnavailable,
-    NotFound,
     Problem,
     QuotaReached,
     UserError,
@@ -67,7 +65,7 @@ def test_what_is_refused_is_refused_before_and_at_submission(
     assert [problem.field or "model" for problem in problems] == [field]
     with pytest.raises(UserError):
         submit(world, person, **fields)
-    assert world.jobs.page(person) == []
+    assert world.jobs.queue(person) == []
     assert world.bell.rings == 0
 
 
@@ -81,6 +79,15 @@ def test_a_lora_is_checked_and_its_hash_kept(world: World, person: Person) -> No
     job_id = submit(world, person, lora="good.safetensors", lora_strength="0.5")
     (ref,) = world.jobs.get(person, job_id).request.loras
     assert (ref.strength, ref.sha256) == (0.5, "f" * 64)
+
+
+def test_a_pair_of_loras_is_chosen_by_one_name(world: World, person: Person) -> None:
+    name = "pair_*_noise.safetensors"
+    job_id = submit(world, person, lora=name, lora_strength="0.5")
+    high, low = world.jobs.get(person, job_id).request.loras
+    assert (high.file, high.expert) == ("pair_high_noise.safetensors", "high")
+    assert (low.file, low.expert) == ("pair_low_noise.safetensors", "low")
+    assert high.strength == low.strength == 0.5
 
 
 def test_missing_weights_are_said_now_and_not_at_night(world: World, person: Person) -> None:
@@ -131,15 +138,3 @@ def test_a_good_form_says_what_will_be_made(world: World, person: Person) -> Non
     assert (verdict.made.height, verdict.made.crop_height) == (96, 90)
     assert verdict.plan is not None
     assert CATALOG["demo-t2v"].size.height == 90
-
-
-def test_a_retry_is_a_new_job_with_a_parent(world: World, person: Person) -> None:
-    job_id = submit(world, person, seed="7")
-    with pytest.raises(Conflict):
-        world.submission().retry(person, job_id, "again")
-    world.jobs.request_cancel(person, job_id)
-    again = world.submission().retry(person, job_id, "again")
-    assert again.parent_id == job_id
-    assert again.request == world.jobs.get(person, job_id).request
-    with pytest.raises(NotFound):
-        world.submission().retry(STRANGER, job_id, "theft")

@@ -1,8 +1,8 @@
 """Deny by default: events, hosts, origins, uploads, media."""
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from reflex_base.registry import RegistrationContext
@@ -16,8 +16,9 @@ from tests.values import PLAN, a_request, an_output
 from wan22_app import bootstrap
 from wan22_app.adapters.db.migrate import migrate
 from wan22_app.bootstrap import Services, build_services
-from wan22_app.domain.account import LOCAL_PERSON
+from wan22_app.domain.account import LOCAL_PERSON, Person
 from wan22_app.ports import NewJob
+from wan22_app.services.gallery import Gallery
 from wan22_app.settings import Settings
 from wan22_app.wan22_app import app as reflex_app
 from wan22_app.web import routes as web_routes
@@ -130,7 +131,7 @@ def test_answers_carry_the_security_headers() -> None:
 
 
 @pytest.fixture
-def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
+def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Services:
     """An installation of its own behind the routes."""
     for name in ("data", "outputs", "models", "loras"):
         monkeypatch.setenv(f"WAN22_{name.upper()}", str(tmp_path / name))
@@ -195,3 +196,32 @@ def test_what_is_not_ours_looks_like_nothing(web: TestClient, video: str, path: 
     address = path.format(absent="0" * 32, video=video, shout=video.upper())
     answer = web.get(address)
     assert answer.status_code == 404
+
+
+def test_a_file_that_goes_in_the_very_moment_looks_like_nothing(
+    web: TestClient, video: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = Gallery.path
+
+    def found_and_gone(self: Gallery, person: Person, output_id: str, part: Any) -> Path:
+        found = path(self, person, output_id, part)
+        found.unlink()
+        return found
+
+    monkeypatch.setattr(Gallery, "path", found_and_gone)
+    assert web.get(f"/api/media/{video}/video").status_code == 404
+
+
+def test_a_video_in_the_bin_plays_until_the_bin_is_emptied(
+    services: Services, web: TestClient, video: str
+) -> None:
+    services.gallery.delete(LOCAL_PERSON, video)
+    assert web.get(f"/api/media/{video}/video").status_code == 200, "undo must play"
+    assert services.gallery.empty_bin(LOCAL_PERSON) == 1
+    assert web.get(f"/api/media/{video}/video").status_code == 404
+
+
+def test_a_download_is_named_after_its_prompt(web: TestClient, video: str) -> None:
+    saved = web.get(f"/api/media/{video}/video?download=1").headers["content-disposition"]
+    assert f'filename="wan22-{video[:8]}.mp4"' in saved
+    assert f"filename*=UTF-8''a-red-ball-{video[:8]}.mp4" in saved

@@ -1,10 +1,8 @@
 """The outputs folder: part files become videos by rename, and only then have a row."""
 
 import hashlib
-import os
 import re
 import shutil
-import sys
 import uuid
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -12,6 +10,7 @@ from pathlib import Path
 import av
 from pydantic import ValidationError
 
+from wan22_app.adapters.durable import sync_file, sync_folder
 from wan22_app.domain.errors import Problem, UserError
 from wan22_app.domain.output import RECIPE_KEY, Recipe
 from wan22_app.ports import Published, VideoFacts
@@ -19,6 +18,7 @@ from wan22_app.ports import Published, VideoFacts
 RESERVE_BYTES = 1024**3
 OURS = re.compile(r"^[0-9a-f]{32}(\.\d+)?\.(mp4|webp)(\.part)?$")
 """Names that this app gives; a sweep touches nothing else."""
+PROBE = ".probe-"
 
 
 class FolderOutputFiles:
@@ -34,10 +34,13 @@ class FolderOutputFiles:
         return self._staging
 
     def check_writable(self) -> None:
-        probe = self._staging / f".probe-{uuid.uuid4().hex}"
+        probe = self._staging / f"{PROBE}{uuid.uuid4().hex}"
         try:
-            probe.write_bytes(b"x")
-            probe.unlink()
+            try:
+                probe.write_bytes(b"x")
+            finally:
+                # Also after a refusal: a full disk is looked at each second, all night long.
+                probe.unlink(missing_ok=True)
             free = shutil.disk_usage(self._outputs).free
         except OSError as error:
             raise UserError(_unwritable(self._outputs, error)) from error
@@ -53,10 +56,10 @@ class FolderOutputFiles:
                 continue
             if suffix == ".mp4":
                 check_plays(part)
-            _sync(part)
+            sync_file(part)
             # Rename after fsync: a power cut must not leave a listed but empty file.
             part.replace(finals[suffix])
-        _sync_folder(self._outputs)
+        sync_folder(self._outputs)
         final = finals[".mp4"]
         return Published(
             video=final.name,
@@ -69,6 +72,20 @@ class FolderOutputFiles:
         for path in self._staging.glob(f"{job_id}.*.part"):
             path.unlink(missing_ok=True)
 
+    def find(self, name: str) -> Path | None:
+        path = self._outputs / name
+        return path if OURS.match(name) and path.is_file() else None
+
+    def remove(self, names: Collection[str]) -> bool:
+        held = False
+        for name in filter(OURS.match, names):
+            try:
+                (self._outputs / name).unlink(missing_ok=True)
+            except OSError:
+                # Windows keeps a file that somebody is playing: the next round tries again.
+                held = True
+        return not held
+
     def sweep(self, known: Collection[str], live: Collection[str]) -> Sequence[str]:
         strays = [
             path
@@ -80,6 +97,7 @@ class FolderOutputFiles:
             for path in self._staging.iterdir()
             if OURS.match(path.name) and path.name.split(".")[0] not in live
         ]
+        strays += self._staging.glob(f"{PROBE}*")
         for path in strays:
             path.unlink(missing_ok=True)
         return [path.name for path in strays]
@@ -136,22 +154,6 @@ def sha256(path: Path) -> str:
     """Hash of a file's content."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _sync(path: Path) -> None:
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the renames themselves durable; Windows has no such call and needs none."""
-    if sys.platform == "win32":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _unwritable(folder: Path, error: OSError) -> Problem:

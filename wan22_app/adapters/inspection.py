@@ -1,7 +1,7 @@
 """Looks at the installation for the doctor: video libraries, bun, disk, database."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
@@ -45,9 +45,31 @@ def page_builder(project: Path) -> Iterator[Check]:
     )
 
 
+def settings(file: Path, origins: Mapping[str, str]) -> Iterator[Check]:
+    """Where the settings in force come from; ``origins`` says it for each that is no default."""
+    written = sorted(name for name, origin in origins.items() if origin == str(file))
+    variables = sorted(origin for origin in origins.values() if origin != str(file))
+    parts = []
+    if variables:
+        parts.append(f"The environment sets {', '.join(variables)}.")
+    if written:
+        parts.append(f"{file} sets {', '.join(written)}.")
+    elif file.is_file():
+        parts.append(f"{file} sets nothing that the environment does not.")
+    else:
+        parts.append(f"There is no {file}.")
+    parts.append("All else is the default.")
+    yield Check(name="Settings", level="ok", what=" ".join(parts))
+
+
 def disk(folder: Path) -> Iterator[Check]:
     """Free space where the videos go."""
-    free = shutil.disk_usage(folder).free
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        what = f"{folder} cannot be read: {error.strerror or error}."
+        yield Check(name="Disk", level="bad", what=what, cure="Bring it back, or start again.")
+        return
     what = f"{free / GB:.0f} GB free."
     if free < LOW_DISK:
         cure = "Make room: real weights take 30 to 130 GB, a video a few megabytes."

@@ -1,5 +1,6 @@
 """Weights and LoRAs in their folders."""
 
+import contextlib
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,6 +27,7 @@ class FolderLibrary:
         self._stamp: Stamp | None = None
         self._entries: Sequence[ModelEntry] = ()
         self._tokenizers: dict[tuple[str, int], Tokenizer] = {}
+        self._hashes: dict[str, tuple[tuple[str, int, int], str]] = {}
 
     def entries(self) -> Sequence[ModelEntry]:
         with self._lock:
@@ -53,7 +55,15 @@ class FolderLibrary:
     def check_lora(self, entry: ModelEntry, ref: LoraRef) -> LoraRef:
         path = self.lora_path(ref)
         lora_file.check(path, entry.spec)
-        return ref.model_copy(update={"sha256": sha256(path)})
+        return ref.model_copy(update={"sha256": self._hash(path)})
+
+    def _hash(self, path: Path) -> str:
+        """A LoRA's hash, kept until the file changes: a form asks at every key."""
+        stamp = _stamp(path)
+        kept = self._hashes.get(path.name)
+        if kept is None or kept[0] != stamp:
+            kept = self._hashes[path.name] = (stamp, sha256(path))
+        return kept[1]
 
     def lora_path(self, ref: LoraRef) -> Path:
         # Only a name that the folder itself lists: no separators, no links out of it.
@@ -77,19 +87,20 @@ class FolderLibrary:
         key = (str(file), file.stat().st_mtime_ns)
         with self._lock:
             if key not in self._tokenizers:
-                self._tokenizers = {key: Tokenizer.from_file(str(file))}
+                self._tokenizers = {key: _counting(file)}
             tokenizer = self._tokenizers[key]
         return len(tokenizer.encode(text).ids)
 
     def _look(self) -> Stamp:
         """Changes whenever a weights file appears, goes or grows."""
-        files = (
-            path
-            for folder in weights.folders(self._models)
-            for path in sorted(folder.rglob("*"))
-            if path.is_file()
-        )
-        return tuple((str(p), p.stat().st_size, p.stat().st_mtime_ns) for p in files)
+        files: list[tuple[str, int, int]] = []
+        for folder in weights.folders(self._models):
+            for path in sorted(folder.rglob("*")):
+                # One that goes meanwhile is not there: a download puts its folder in place.
+                with contextlib.suppress(FileNotFoundError):
+                    if path.is_file():
+                        files.append(_stamp(path))
+        return tuple(files)
 
     def _scan(self) -> Sequence[ModelEntry]:
         found: dict[str, ModelEntry] = {}
@@ -104,3 +115,17 @@ class FolderLibrary:
         known = [*REAL_SPECS, *DEMO_SPECS]
         entries = [found.pop(s.key, None) or weights.missing(s, self._models) for s in known]
         return (*entries[: len(REAL_SPECS)], *found.values(), *entries[len(REAL_SPECS) :])
+
+
+def _stamp(path: Path) -> tuple[str, int, int]:
+    """Another one when the file changes."""
+    stat = path.stat()
+    return str(path), stat.st_size, stat.st_mtime_ns
+
+
+def _counting(file: Path) -> Tokenizer:
+    """The tokenizer without what was stored from a use: padded and cut, every text is as long."""
+    tokenizer = Tokenizer.from_file(str(file))
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return tokenizer

@@ -17,9 +17,14 @@ from filelock import FileLock, Timeout
 from wan22_app.domain.errors import CannotStart, Problem
 
 DISPATCHER = "dispatcher.lock"
+DOWNLOADER = "downloader.lock"
 WEB = "web.lock"
+BACKUP = "backup.lock"
 ATTACHED = "attached-"
 STARTED = "dispatcher-started"
+DRAIN = "drain"
+LOOK_TAKES_S = 0.5
+"""Somebody who only looks whether a lock is held holds it for a moment."""
 START_TAKES_S = 3.0
 """A dispatcher takes its lock about a second after its start; ask no second one meanwhile."""
 
@@ -47,15 +52,8 @@ def single_web(folder: Path, patience_s: float) -> Iterator[None]:
 
     A hot reload starts the new process while the old one still ends, hence the patience.
     """
-    held = lock(folder, WEB)
-    try:
-        held.acquire(timeout=patience_s)
-    except Timeout:
-        raise CannotStart(_second(folder)) from None
-    try:
+    with _taken(folder, WEB, _second(folder), patience_s):
         yield
-    finally:
-        held.release()
 
 
 def second_instance(folder: Path) -> None:
@@ -69,6 +67,60 @@ def _second(folder: Path) -> Problem:
         code="second_instance",
         what="The app already runs on this folder.",
         cure="Use the running one, or end it first. For a second app choose another WAN22_DATA.",
+        evidence=str(folder),
+    )
+
+
+@contextlib.contextmanager
+def single_backup(folder: Path) -> Iterator[None]:
+    """Hold the backup's lock; raises CannotStart while another backup or a restore has it."""
+    with _taken(folder, BACKUP, _busy(folder)):
+        yield
+
+
+@contextlib.contextmanager
+def standstill(folder: Path) -> Iterator[None]:
+    """Keep everybody else from starting; raises CannotStart while somebody runs."""
+    running = _running(folder)
+    with contextlib.ExitStack() as stack:
+        for name in (WEB, DISPATCHER, DOWNLOADER):
+            stack.enter_context(_taken(folder, name, running))
+        stack.enter_context(single_backup(folder))
+        # A command that waits for its video keeps no other lock.
+        if anyone_attached(folder):
+            raise CannotStart(running)
+        yield
+
+
+@contextlib.contextmanager
+def _taken(
+    folder: Path, name: str, problem: Problem, patience_s: float = LOOK_TAKES_S
+) -> Iterator[None]:
+    held = lock(folder, name)
+    try:
+        held.acquire(timeout=patience_s)
+    except Timeout:
+        raise CannotStart(problem) from None
+    try:
+        yield
+    finally:
+        held.release()
+
+
+def _running(folder: Path) -> Problem:
+    return Problem(
+        code="app_running",
+        what="The app runs on this folder: its page, its queue, a download or a command.",
+        cure="End it first; the queue ends a few seconds after the page. Nothing was changed.",
+        evidence=str(folder),
+    )
+
+
+def _busy(folder: Path) -> Problem:
+    return Problem(
+        code="backup_running",
+        what="Another backup or restore is under way.",
+        cure="Wait until it is done.",
         evidence=str(folder),
     )
 
@@ -106,6 +158,22 @@ def anyone_attached(folder: Path) -> bool:
     return found
 
 
+def ask_to_drain(folder: Path) -> None:
+    """From now on no job is started; who owns the queue ends once the running one is done."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / DRAIN).touch()
+
+
+def draining(folder: Path) -> bool:
+    """Whether that was asked for and not taken back."""
+    return (folder / DRAIN).exists()
+
+
+def end_drain(folder: Path) -> None:
+    """Take it back: a start of the app, or of the queue's own service."""
+    (folder / DRAIN).unlink(missing_ok=True)
+
+
 def _just_started(stamp: Path) -> bool:
     """Whether somebody started a dispatcher a moment ago; if not, that is now us."""
     with contextlib.suppress(OSError):
@@ -119,9 +187,9 @@ def _just_started(stamp: Path) -> bool:
 def ensure_dispatcher(locks: Path, logs: Path) -> None:
     """Start a detached dispatcher if none holds the lock. Safe to call often and by many.
 
-    Detached, because a hot reload of the web ends the web's children.
+    Detached, because a hot reload of the web ends the web's children. None while the queue drains.
     """
-    if is_held(locks, DISPATCHER) or _just_started(locks / STARTED):
+    if draining(locks) or is_held(locks, DISPATCHER) or _just_started(locks / STARTED):
         return
     logs.mkdir(parents=True, exist_ok=True)
     flags = 0

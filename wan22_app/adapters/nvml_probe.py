@@ -1,32 +1,36 @@
 """The card by NVML, main memory by psutil. Never imports torch, never raises."""
 
+import contextlib
 import os
 import platform
 import sys
+from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pynvml
 
+from wan22_app.domain.figures import Figures
 from wan22_app.domain.memory import Device, Host
 
 CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 
 class NvmlProbe:
-    """Probe over NVML and psutil."""
+    """Probe over NVML and psutil. ``disk`` is a folder on the disk whose space counts."""
+
+    def __init__(self, disk: Path, nvml: Any = pynvml):
+        self._disk = disk
+        self._nvml = nvml
+        psutil.cpu_percent()  # the first answer of psutil means nothing: it has no interval yet
 
     def device(self) -> Device:
-        try:
-            pynvml.nvmlInit()
-        except pynvml.NVMLError:
-            return Device(kind="cpu", name=_processor())
-        try:
-            return _card() or Device(kind="cpu", name=_processor())
-        except pynvml.NVMLError:
-            return Device(kind="cpu", name=_processor())
-        finally:
-            pynvml.nvmlShutdown()
+        with self._card() as handle:
+            if handle is not None:
+                return self._device(handle)
+        return Device(kind="cpu", name=_processor())
 
     def host(self) -> Host:
         memory = psutil.virtual_memory()
@@ -37,24 +41,70 @@ class NvmlProbe:
             cores=_cores(),
         )
 
+    def figures(self, now: datetime) -> Figures:
+        host, disk = self.host(), psutil.disk_usage(str(self._disk))
+        with self._card() as handle:
+            card = self._card_figures(handle) if handle is not None else {}
+        return Figures(
+            at=now,
+            cpu_percent=psutil.cpu_percent(),
+            ram_used=host.total_bytes - host.available_bytes,
+            ram_total=host.total_bytes,
+            disk_free=disk.free,
+            disk_total=disk.total,
+            **card,
+        )
 
-def _card() -> Device | None:
-    """The first card that CUDA would show; torch numbers the visible ones from 0."""
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is not None and visible.strip() in ("", "-1"):
-        return None
-    if pynvml.nvmlDeviceGetCount() == 0:
-        return None
-    first = (visible or "0").split(",")[0].strip()
-    handle = pynvml.nvmlDeviceGetHandleByIndex(int(first) if first.isdigit() else 0)
-    memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
-    name = pynvml.nvmlDeviceGetName(handle)
-    return Device(
-        kind="cuda",
-        name=name.decode() if isinstance(name, bytes) else name,
-        total_bytes=int(memory.total),
-        free_bytes=int(memory.free),
-    )
+    @contextlib.contextmanager
+    def _card(self) -> Iterator[Any]:
+        """The handle of the first card that CUDA would show; None without one or its driver."""
+        try:
+            self._nvml.nvmlInit()
+        except pynvml.NVMLError:
+            yield None
+            return
+        try:
+            yield self._handle()
+        finally:
+            with contextlib.suppress(pynvml.NVMLError):
+                self._nvml.nvmlShutdown()
+
+    def _handle(self) -> Any:
+        """torch numbers the visible cards from 0, so the first name in the variable is its 0."""
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+        if visible is not None and visible.strip() in ("", "-1"):
+            return None
+        first = (visible or "0").split(",")[0].strip()
+        try:
+            if self._nvml.nvmlDeviceGetCount() == 0:
+                return None
+            return self._nvml.nvmlDeviceGetHandleByIndex(int(first) if first.isdigit() else 0)
+        except pynvml.NVMLError:
+            return None
+
+    def _device(self, handle: Any) -> Device:
+        try:
+            memory = self._nvml.nvmlDeviceGetMemoryInfo(handle)
+            name = self._nvml.nvmlDeviceGetName(handle)
+        except pynvml.NVMLError:
+            return Device(kind="cpu", name=_processor())
+        return Device(
+            kind="cuda",
+            name=name.decode() if isinstance(name, bytes) else name,
+            total_bytes=int(memory.total),
+            free_bytes=int(memory.free),
+        )
+
+    def _card_figures(self, handle: Any) -> dict[str, Any]:
+        """What this card tells: some laptops' tell no load, some virtual ones no memory."""
+        found: dict[str, Any] = {}
+        with contextlib.suppress(pynvml.NVMLError):
+            found["gpu_percent"] = float(self._nvml.nvmlDeviceGetUtilizationRates(handle).gpu)
+        with contextlib.suppress(pynvml.NVMLError):
+            memory = self._nvml.nvmlDeviceGetMemoryInfo(handle)
+            used = int(memory.total) - int(memory.free)
+            found |= {"vram_used": used, "vram_total": int(memory.total)}
+        return found
 
 
 def _processor() -> str:

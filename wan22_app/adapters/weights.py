@@ -31,7 +31,8 @@ def folders(models: Path) -> Iterator[Path]:
     """Diffusers folders under the models folder, at most two levels deep."""
     for pattern in (f"*/{INDEX}", f"*/*/{INDEX}"):
         for index in sorted(models.glob(pattern)):
-            if not index.parent.name.startswith("."):
+            # A dot anywhere on the way: downloads that are not complete, and what tools leave.
+            if not any(part.startswith(".") for part in index.relative_to(models).parts):
                 yield index.parent
 
 
@@ -53,6 +54,7 @@ def recognised(folder: Path) -> ModelEntry | None:
             spec=spec,
             state=WeightsState.DAMAGED,
             folder=str(folder.resolve()),
+            bytes=_size(folder),
             problem=f"The weights of {spec.name} are not complete: {fault}.",
             cure=_fetch(spec, folder),
         )
@@ -61,6 +63,7 @@ def recognised(folder: Path) -> ModelEntry | None:
         state=WeightsState.READY,
         folder=str(folder.resolve()),
         revision=_revision(folder),
+        bytes=_size(folder),
     )
 
 
@@ -74,8 +77,11 @@ def missing(spec: ModelSpec, models: Path) -> ModelEntry:
     else:
         folder = models / spec.repo.rpartition("/")[2]
         what = f"{spec.name} needs its weights: {spec.repo}, about {size / GB:.0f} GB in bf16."
-        cure = f"Put that diffusers folder at {folder}. It wants an NVIDIA card with 12 GB or more."
-    return ModelEntry(spec=spec, state=WeightsState.MISSING, problem=what, cure=cure)
+        cure = (
+            f"Get it on the Optimizations page, or run: wan22 models get {spec.key}. Or put that "
+            f"diffusers folder at {folder}. It wants an NVIDIA card with 12 GB or more."
+        )
+    return ModelEntry(spec=spec, state=WeightsState.MISSING, bytes=size, problem=what, cure=cure)
 
 
 def _json(path: Path) -> dict[str, Any]:
@@ -154,7 +160,13 @@ def _component_fault(folder: Path) -> str:
 def _fetch(spec: ModelSpec, folder: Path) -> str:
     if spec.demo:
         return f"Remove {folder}, then run: python -m wan22_app.engine.demo {folder.parents[1]}"
-    return f"Fetch {spec.repo or 'the model'} again into {folder}."
+    if not spec.repo:
+        return f"Put the whole folder at {folder} again."
+    return f"Get it again on the Optimizations page, or run: wan22 models get {spec.key}."
+
+
+def _size(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
 def _revision(folder: Path) -> str:

@@ -1,4 +1,4 @@
-"""The command line: ``wan22 run | dispatch | generate | migrate | doctor``."""
+"""The command line: ``wan22 run | dispatch | generate | models | backup | migrate | doctor``."""
 
 from wan22_app.cli.parser import main
 

@@ -22,7 +22,10 @@ class Bar:
 
     def show(self, job: Job) -> None:
         """Draw the job's stage and step if they changed."""
-        line = describe(job)
+        self.draw(describe(job))
+
+    def draw(self, line: str) -> None:
+        """Put this line in place of the last one."""
         if self._live and line != self._drawn:
             self._stream.write("\r" + line.ljust(len(self._drawn)))
             self._stream.flush()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from wan22_app.adapters.db.migrate import migrate
+from wan22_app.adapters.images import KINDS
 from wan22_app.adapters.locks import Attachment, ensure_dispatcher
 from wan22_app.adapters.system import SystemSecrets
 from wan22_app.bootstrap import Services, services
@@ -17,6 +18,7 @@ from wan22_app.cli.bar import Bar
 from wan22_app.domain.account import LOCAL_PERSON
 from wan22_app.domain.errors import InvalidRequest, Problem
 from wan22_app.domain.job import Job, JobState
+from wan22_app.domain.picture import BACKGROUNDS
 
 POLL_S = 0.1
 ENSURE_S = 2.0
@@ -45,14 +47,39 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--model", required=True)
     parser.add_argument("--prompt", required=True)
     parser.add_argument("--negative-prompt")
-    parser.add_argument("--image", type=Path, help="start image: PNG, JPEG or WebP")
+    parser.add_argument("--image", type=Path, help=f"start image: {KINDS}")
+    parser.add_argument(
+        "--background", choices=BACKGROUNDS, default="black", help="behind what is transparent"
+    )
+    for axis, ends in (("x", "left"), ("y", "top")):
+        parser.add_argument(
+            f"--focus-{axis}", type=share, default=0.5, metavar="0..1",
+            help=f"part of the image to keep: 0 is {ends}",
+        )  # fmt: skip
     for name, help_text in NUMBERS:
         parser.add_argument(f"--{name}", help=help_text)
     parser.add_argument("--precision", choices=("bf16", "fp16", "fp32"))
     parser.add_argument("--offload", choices=("auto", "none", "model", "block"))
-    parser.add_argument("--lora", help="file name inside the LoRA folder")
+    parser.add_argument(
+        "--may-reduce",
+        action="store_const",
+        const=True,
+        help="if memory runs out, also try lower precision, smaller, shorter",
+    )
+    parser.add_argument("--lora", help="file name inside the LoRA folder; for a pair, either half")
     parser.add_argument("--out", type=Path, required=True, help="where to put the mp4")
     parser.set_defaults(command=generate)
+
+
+def share(text: str) -> float:
+    """A number from 0 to 1."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0.0 <= value <= 1.0:
+        raise argparse.ArgumentTypeError("use a number from 0 to 1")
+    return value
 
 
 def generate(args: argparse.Namespace) -> int:
@@ -73,12 +100,14 @@ def generate(args: argparse.Namespace) -> int:
 
 
 def _fields(args: argparse.Namespace, app: Services) -> dict[str, object]:
-    names = ["model", "prompt", "negative-prompt", "precision", "offload", "lora"]
+    names = ["model", "prompt", "negative-prompt", "precision", "offload", "may-reduce", "lora"]
     names += [name for name, _ in NUMBERS]
     keys = [name.replace("-", "_") for name in names]
     fields: dict[str, object] = {key: getattr(args, key) for key in keys}
     if args.image is not None:
-        fields["image"] = app.images.accept(_read_image(args.image))
+        image = app.images.accept(_read_image(args.image), args.background)
+        focus = {"focus_x": args.focus_x, "focus_y": args.focus_y}
+        fields["image"] = {**image.model_dump(), **focus}
     return fields
 
 

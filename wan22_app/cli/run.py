@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from typing import Any
 
 from wan22_app import dispatcher
 from wan22_app.adapters.db.migrate import migrate
-from wan22_app.adapters.locks import second_instance
+from wan22_app.adapters.locks import DISPATCHER, ask_to_drain, end_drain, lock, second_instance
 from wan22_app.bootstrap import make_folders
 from wan22_app.domain.errors import CannotStart, Problem
 from wan22_app.settings import PROJECT, Settings
@@ -24,6 +25,11 @@ def add_to(commands: Any) -> None:
     start.set_defaults(command=run)
     dispatch_ = commands.add_parser("dispatch", help="run the queue as a service of its own")
     dispatch_.add_argument("--attached", action="store_true", help=argparse.SUPPRESS)
+    dispatch_.add_argument(
+        "--drain",
+        action="store_true",
+        help="finish the running job, start no other, and end the queue: before an upgrade",
+    )
     dispatch_.set_defaults(command=dispatch)
     migrate_ = commands.add_parser("migrate", help="bring the database up to date")
     migrate_.set_defaults(command=bring_up_to_date)
@@ -34,6 +40,7 @@ def run(args: argparse.Namespace) -> int:
     settings = Settings()
     make_folders(settings)
     second_instance(settings.locks)
+    end_drain(settings.locks)
     ports = {settings.frontend_port}
     if args.env == "dev":
         ports.add(settings.backend_port)
@@ -44,18 +51,42 @@ def run(args: argparse.Namespace) -> int:
     sys.stdout.flush()
     command = [sys.executable, "-m", "reflex", "run", "--env", args.env]
     environment = {**os.environ, "REFLEX_CHECK_LATEST_VERSION": "0"}
-    try:
-        return subprocess.run(command, cwd=PROJECT, env=environment, check=False).returncode
-    except KeyboardInterrupt:
-        return 0
+    process = subprocess.Popen(command, cwd=PROJECT, env=environment)
+    # Without this a plain kill would end us and leave the app running, ownerless.
+    signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+    while True:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            continue  # the app got it too, and is ending
 
 
 def dispatch(args: argparse.Namespace) -> int:
-    """Own the queue until told to stop."""
+    """Own the queue until told to stop, or make whoever owns it end after the running job."""
     settings = Settings()
     make_folders(settings)
+    if args.drain:
+        return drain(settings)
+    end_drain(settings.locks)
     migrate(settings.database)
     return dispatcher.main(["--attached"] if args.attached else [])
+
+
+def drain(settings: Settings) -> int:
+    """Ask, then wait for the end; a Ctrl-C only ends the waiting."""
+    ask_to_drain(settings.locks)
+    sys.stdout.write("No further job is started. Waiting for the running one.\n")
+    sys.stdout.flush()
+    try:
+        with lock(settings.locks, DISPATCHER).acquire(poll_interval=0.2):
+            pass
+    except KeyboardInterrupt:
+        sys.stdout.write("The queue still drains.\n")
+        return 130
+    sys.stdout.write(
+        "Nothing runs. Waiting jobs are kept; wan22 run or wan22 dispatch goes on with them.\n"
+    )
+    return 0
 
 
 def bring_up_to_date(_args: argparse.Namespace) -> int:

@@ -277,16 +277,21 @@ CATALOG: dict[str, ModelSpec] = {spec.key: spec for spec in (*REAL_SPECS, *DEMO_
 
 
 class DemoSettings(Value):
-    """``demo_settings.json`` beside a demo checkpoint: what training (or chance) fixed for it."""
+    """``demo_settings.json`` beside a demo checkpoint: what training (or chance) fixed for it.
+
+    ``key`` makes the toy answer to another entry's name: a stand-in for weights of gigabytes.
+    """
 
     shift: float
     text_length: int
     frames: int
     sizes: tuple[Size, ...]
+    key: str | None = None
 
     def applied_to(self, spec: ModelSpec) -> ModelSpec:
         """The entry with these values in place of the catalogue's."""
-        return spec.model_copy(update=dict(self))
+        values = {name: value for name, value in self if value is not None}
+        return spec.model_copy(update=values)
 
 
 class WeightsState(StrEnum):
@@ -301,13 +306,15 @@ class ModelEntry(Value):
     """A catalogue entry and its weights on this machine.
 
     ``folder`` is the diffusers folder (absolute path), empty when missing. ``problem`` says in one
-    sentence what is missing or damaged and what to do.
+    sentence what is missing or damaged and what to do. ``bytes`` is what lies on the disk, or what
+    a missing model is estimated to need there.
     """
 
     spec: ModelSpec
     state: WeightsState
     folder: str = ""
     revision: str = ""
+    bytes: int = 0
     problem: str = ""
     cure: str = ""
 

@@ -48,6 +48,10 @@ class UserError(Exception):
         return self.problems[0]
 
 
+class Unwritable(UserError):
+    """The database takes nothing now: its disk is full or forbids it. Later may be better."""
+
+
 class InvalidRequest(UserError):
     """Carries one problem for each refused field."""
 

@@ -49,6 +49,27 @@ class Advanced(Value):
     seconds: float
 
 
+class Alive(Value):
+    """The run computes: a block, a tile or some bytes since the last event. For the watchdog."""
+
+    type: Literal["alive"] = "alive"
+    job_id: str
+
+
+class Resumed(Value):
+    """An earlier run's latents were found. Sent at most once, before denoising.
+
+    The run goes on after ``step`` of ``total`` steps; at ``total`` only decoding is left. ``step``
+    is 0 when they may not be used: ``changed`` says what the numbers depended on and is different.
+    """
+
+    type: Literal["resumed"] = "resumed"
+    job_id: str
+    step: int
+    total: int
+    changed: tuple[str, ...] = ()
+
+
 class Done(Value):
     """The video and poster lie in the staging folder as ``.part`` files.
 
@@ -74,12 +95,13 @@ class Failed(Value):
     """The run ended with a verdict; the process lives on unless ``fatal``.
 
     ``kind`` decides what happens next: ``request`` never works again as it is, ``memory`` may work
-    with less, ``weights`` and ``storage`` wait for somebody, ``internal`` is our fault.
+    with less, ``device`` may pass, ``weights`` and ``storage`` wait for somebody, ``internal`` is
+    our fault.
     """
 
     type: Literal["failed"] = "failed"
     job_id: str
-    kind: Literal["request", "memory", "weights", "storage", "internal"]
+    kind: Literal["request", "memory", "device", "weights", "storage", "internal"]
     problem: Problem
     fatal: bool = False
 
@@ -105,7 +127,8 @@ class Crashed(Value):
 
 
 Event = Annotated[
-    Ready | Advanced | Done | Failed | Cancelled | Crashed, Field(discriminator="type")
+    Ready | Advanced | Alive | Resumed | Done | Failed | Cancelled | Crashed,
+    Field(discriminator="type"),
 ]
 Verdict = Done | Failed | Cancelled | Crashed
 _EVENT: TypeAdapter[Event] = TypeAdapter(Event)

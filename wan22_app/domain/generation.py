@@ -9,13 +9,14 @@ from pydantic_core import ErrorDetails
 
 from wan22_app.domain.catalog import ImageUse, ModelSpec, Precision
 from wan22_app.domain.errors import InvalidRequest, Problem
+from wan22_app.domain.picture import LONGEST_SIDE, Background, ImageSource, Share
 from wan22_app.domain.values import Value
 
 PROMPT_LIMIT = 2000
 """Characters. The model's own limit is in tokens and is checked with its tokenizer."""
 MAX_SEED = 2**32 - 1
 MAX_STEPS = 200
-MAX_LORAS = 1
+MAX_LORAS = 2  # the halves of one pair
 
 OffloadChoice = Literal["auto", "none", "model", "block"]
 TileChoice = Literal["auto"] | Annotated[int, Field(ge=64, le=1024, multiple_of=16)]
@@ -47,11 +48,26 @@ Real = Annotated[float, BeforeValidator(_not_bool), Field(allow_inf_nan=False)]
 
 
 class ImageRef(Value):
-    """A start image that has passed the gate; ``sha256`` names its PNG in the uploads folder."""
+    """A start image that has passed the gate; ``sha256`` names its PNG in the uploads folder.
+
+    The focus says which part is kept when its shape is not the asked one: 0 is left or top, 1 is
+    right or bottom. ``original`` names the picture with its transparency, empty when it has none;
+    ``background`` is what lies behind it. Jobs from before these fields have their defaults.
+    """
 
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-    width: int = Field(gt=0)
-    height: int = Field(gt=0)
+    width: int = Field(gt=0, le=LONGEST_SIDE)
+    height: int = Field(gt=0, le=LONGEST_SIDE)
+    focus_x: Share = 0.5
+    focus_y: Share = 0.5
+    original: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
+    background: Background = "black"
+    source: ImageSource | None = None
+
+    @property
+    def focus(self) -> tuple[float, float]:
+        """Which part is kept, along both axes."""
+        return self.focus_x, self.focus_y
 
 
 class LoraRef(Value):
@@ -67,7 +83,8 @@ class GenerationRequest(Value):
     """The frozen parameters of one generation.
 
     ``guidance`` belongs to the high-noise expert (or the only one), ``guidance_low`` to the
-    low-noise expert; guidance is off for both at 1 or below. ``seed`` is always a number here:
+    low-noise expert; guidance is off for both at 1 or below. ``may_reduce`` is the consent to less
+    (see ``lighter``) where memory runs out. ``seed`` is always a number here:
     an empty field was replaced by a random one when the request was built. Width, height and
     frames are what the person gets; ``geometry`` says what the model makes.
     """
@@ -88,6 +105,7 @@ class GenerationRequest(Value):
     precision: Precision
     offload: OffloadChoice = "auto"
     tile: TileChoice = "auto"
+    may_reduce: bool = False
     loras: tuple[LoraRef, ...] = Field(default=(), max_length=MAX_LORAS)
 
     @classmethod
@@ -149,6 +167,7 @@ FIELD_NAMES = {
     "precision": "Precision",
     "offload": "Offload",
     "tile": "VAE tile size",
+    "may_reduce": "Smaller if memory runs out",
     "image": "Start image",
     "loras": "LoRA",
 }
@@ -175,6 +194,7 @@ _CURES = {
 _FIELD_CURES = {
     "prompt": "Say in a sentence what should happen.",
     "tile": "Use auto, or a multiple of 16 from 64 to 1024.",
+    "may_reduce": "Use true or false.",
     "image": "Choose the image again.",
     "loras": "Choose the LoRA again.",
 }
@@ -193,7 +213,7 @@ def _problem_of(detail: ErrorDetails) -> Problem:
     if kind == "extra_forbidden":
         what = f"There is no field “{field}”."
     elif field == "loras" and kind == "too_long":
-        what, cure = "That is more than one LoRA.", f"Choose at most {MAX_LORAS}."
+        what, cure = MORE_LORAS
     elif kind in _TOO_LONG:
         what = f"{name} is too long."
     else:
@@ -233,6 +253,9 @@ def _text_problem(field: str, name: str, reason: str) -> Problem:
     return Problem(code=f"bad_{field}", what=f"{name} {reason}.", cure="Use a number.", field=field)
 
 
+MORE_LORAS = ("That is more than one LoRA.", "Choose one file, or the two halves of one pair.")
+
+
 def refusals(spec: ModelSpec, request: GenerationRequest) -> Iterator[Problem]:
     """Everything in the request that this model cannot do, one Problem per field."""
     yield from _size_refusals(spec, request)
@@ -263,6 +286,21 @@ def refusals(spec: ModelSpec, request: GenerationRequest) -> Iterator[Problem]:
             what=f"{spec.name} has one expert, so there is no second guidance.",
             cure="Leave the field empty.",
             field="guidance_low",
+        )
+    yield from _lora_refusals(spec, request.loras)
+
+
+def _lora_refusals(spec: ModelSpec, loras: tuple[LoraRef, ...]) -> Iterator[Problem]:
+    halves = [ref.expert for ref in loras]
+    if len(halves) > 1 and sorted(halves) != ["high", "low"]:
+        what, cure = MORE_LORAS
+        yield Problem(code="bad_loras", what=what, cure=cure, field="loras")
+    elif spec.experts == 1 and halves not in ([], ["both"]):
+        yield Problem(
+            code="lora_pair",
+            what=f"That LoRA is a pair for two experts; {spec.name} has one.",
+            cure="Choose a single file.",
+            field="loras",
         )
 
 

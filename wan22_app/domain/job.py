@@ -7,6 +7,7 @@ from wan22_app.domain.errors import Problem
 from wan22_app.domain.events import Stage
 from wan22_app.domain.generation import GenerationRequest
 from wan22_app.domain.memory import MemoryPlan
+from wan22_app.domain.relief import Relief
 from wan22_app.domain.values import Value
 
 MAX_DEATHS = 3
@@ -61,12 +62,16 @@ class Job(Value):
 
     ``epoch`` counts claims; every write of a run carries the epoch it was claimed with, so that a
     stale run changes nothing. ``attempts`` counts claims that were not given back politely.
-    ``number`` orders the queue (first in, first out). ``revision`` grows with each change of any
-    job, so that readers can ask for what changed.
+    ``number`` counts submissions; ``place`` orders the queue and equals it until the person
+    reorders. ``relief`` is what earlier runs showed to be needed. ``asked`` is the request as it
+    was confirmed, where consent let it become a lighter one. ``latents_of`` is the job whose saved
+    latents this one decodes, empty for its own. ``revision`` grows with each change of any job, so
+    that readers can ask for what changed.
     """
 
     id: str
     number: int
+    place: int
     owner: str
     request: GenerationRequest
     state: JobState
@@ -76,12 +81,25 @@ class Job(Value):
     epoch: int = 0
     revision: int = 0
     parent_id: str | None = None
+    asked: GenerationRequest | None = None
+    latents_of: str = ""
     plan: MemoryPlan | None = None
+    relief: Relief = Relief()
     progress: Progress | None = None
     problem: Problem | None = None
     created_at: datetime
     started_at: datetime | None = None
     finished_at: datetime | None = None
+
+    @property
+    def wish(self) -> GenerationRequest:
+        """What the person confirmed."""
+        return self.asked or self.request
+
+    @property
+    def latents_id(self) -> str:
+        """The job under whose name the latents are kept."""
+        return self.latents_of or self.id
 
 
 class JobEvent(Value):

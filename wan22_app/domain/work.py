@@ -18,7 +18,9 @@ class Work(Value):
 
     ``staging`` is an existing folder on the outputs' file system; the engine writes
     ``<job_id>.<epoch>.mp4.part`` and ``<job_id>.<epoch>.webp.part`` there and nothing else.
-    ``image`` and ``loras`` are the files behind the request's references, in its order.
+    ``image`` and ``loras`` are the files behind the request's references, in its order. ``latents``
+    is where the engine keeps what it has computed, and looks for what an earlier run of the job
+    has; it removes nothing there. ``asked`` and ``parent`` are told in the recipe.
     """
 
     job_id: str
@@ -29,6 +31,9 @@ class Work(Value):
     staging: str
     image: str = ""
     loras: tuple[str, ...] = ()
+    latents: str
+    asked: GenerationRequest | None = None
+    parent: str = ""
     app_version: str
 
 

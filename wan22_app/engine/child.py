@@ -16,7 +16,8 @@ import psutil
 from filelock import FileLock, Timeout
 
 from wan22_app import __version__
-from wan22_app.domain.events import Event, Failed, Ready
+from wan22_app.domain.events import Event, Failed, Ready, Stage
+from wan22_app.domain.watch import patience
 from wan22_app.domain.work import Exit, Run
 from wan22_app.engine.channel import Channel, take_over_stdout
 
@@ -52,6 +53,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--lock", required=True, help="lock file of the slot")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--idle-seconds", type=float, default=600.0)
+    parser.add_argument("--save-seconds", type=float, default=30.0, help="between saved latents")
     return parser.parse_args(argv)
 
 
@@ -62,7 +64,7 @@ def _serve(channel: Channel, args: argparse.Namespace) -> int:
     from wan22_app.engine.engine import Engine, use_threads, versions
 
     use_threads(_usable_cores() - 1)
-    engine = Engine()
+    engine = Engine(args.save_seconds)
     channel.say(Ready(pid=os.getpid(), device=args.device, versions=versions(__version__)))
     while True:
         try:
@@ -77,17 +79,29 @@ def _serve(channel: Channel, args: argparse.Namespace) -> int:
 
 def _run(engine: "Engine", channel: Channel, command: Run) -> bool:
     """Do one run; True when the process can compute nothing any more."""
-    fatal = False
+    fatal, stage = False, None
 
     def emit(event: Event) -> None:
-        nonlocal fatal
+        nonlocal fatal, stage
         fatal = isinstance(event, Failed) and event.fatal
+        stage = getattr(event, "stage", stage)
+        _watch(stage)
         channel.say(event)
 
     job_id = command.work.job_id
+    _watch(None)
     engine.run(command.work, emit, channel.flag(job_id))
+    faulthandler.cancel_dump_traceback_later()
     channel.forget(job_id)
     return fatal
+
+
+def _watch(stage: Stage | None) -> None:
+    """Write all stacks to the log shortly before the dispatcher loses its patience.
+
+    From a thread of C: it works even while a hung call holds the interpreter.
+    """
+    faulthandler.dump_traceback_later(patience(stage) * 0.9)
 
 
 def _usable_cores() -> int:

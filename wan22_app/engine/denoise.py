@@ -9,6 +9,7 @@ from diffusers import UniPCMultistepScheduler
 
 from wan22_app.domain.generation import GenerationRequest
 from wan22_app.engine.progress import Expert
+from wan22_app.engine.saved import Saved, Store, restore
 from wan22_app.engine.tasks import Task
 
 OnStep = Callable[[Expert], None]
@@ -31,20 +32,30 @@ def sampler(pipeline: Any, request: GenerationRequest) -> Any:
 
 
 def denoise(
-    pipeline: Any, task: Task, prompt: Prompt, request: GenerationRequest, on_step: OnStep
+    pipeline: Any,
+    task: Task,
+    prompt: Prompt,
+    request: GenerationRequest,
+    on_step: OnStep,
+    store: Store,
+    saved: Saved | None = None,
 ) -> torch.Tensor:
-    """Final latents ``[1, C, T, H, W]``, fp32, normalised."""
+    """Final latents ``[1, C, T, H, W]``, fp32, normalised; goes on after what was saved."""
     solver = sampler(pipeline, request)
     solver.set_timesteps(request.steps, device=task.start.device)
     solver.set_begin_index(0)
     boundary = _boundary(pipeline)
-    latents = task.start
-    for t in solver.timesteps:
+    latents, first = task.start, 0
+    if saved is not None:
+        restore(solver, saved)
+        latents, first = saved.latents.to(task.start.device), saved.step
+    for step, t in enumerate(solver.timesteps[first:], first + 1):
         high = boundary is None or t >= boundary
         transformer = pipeline.transformer if high else pipeline.transformer_2
         scale = request.guidance if high else (request.guidance_low or request.guidance)
         noise = _predict(transformer, task, prompt, latents, t, scale)
         latents = solver.step(noise, t, latents, return_dict=False)[0]
+        store.step(solver, latents, step)
         on_step("" if boundary is None else "high" if high else "low")
     return task.finish(latents)
 

@@ -23,6 +23,7 @@ from wan22_app.engine.loras import applied
 from wan22_app.engine.picture import fitted
 from wan22_app.engine.placement import decoder_calls, tile_vae
 from wan22_app.engine.progress import Brake, Progress, Stopped
+from wan22_app.engine.saved import SAVE_EVERY_S, Saved, Store, basis
 from wan22_app.engine.tasks import Task, from_image, from_text
 from wan22_app.engine.video import with_poster, write_video
 
@@ -33,8 +34,9 @@ LIBRARIES = ("torch", "diffusers", "transformers")
 class Engine:
     """Holds at most one loaded pipeline; the next job with the same key finds it warm."""
 
-    def __init__(self) -> None:
+    def __init__(self, save_every_s: float = SAVE_EVERY_S) -> None:
         self._loaded: Loaded | None = None
+        self._save_every = save_every_s
 
     def run(self, work: Work, emit: Emit, cancelled: threading.Event) -> None:
         """Do the work; the last event emitted is exactly one verdict. Never raises Exception."""
@@ -68,20 +70,42 @@ class Engine:
         loaded = self._ready(work, progress, brake)
         pipeline = loaded.pipeline(with_image=work.request.image is not None)
         made = geometry(work.entry.spec, work.request)
+        numbers = basis(work, libraries())
+        store = Store(Path(work.latents), numbers, self._save_every, progress.denoising_seconds)
+        saved = _earlier(store, work, progress)
+        if saved is not None and saved.final:
+            latents = saved.latents.to(work.plan.device)
+        else:
+            latents = self._denoise(pipeline, work, made, progress, store, saved)
+            store.final(latents, work.request.steps)
+        pixels = self._decode(pipeline, latents, work, progress)
+        return self._write(pixels, latents, made, work, progress)
+
+    def _denoise(
+        self,
+        pipeline: Any,
+        work: Work,
+        made: Geometry,
+        progress: Progress,
+        store: Store,
+        saved: Saved | None,
+    ) -> torch.Tensor:
         device = torch.device(work.plan.device)
         with applied(pipeline, work.request.loras, work.loras):
             prompt = self._read_prompt(pipeline, work, device, progress)
             task = self._start(pipeline, work, made, device, progress)
-            progress.begin(Stage.DENOISING, work.request.steps)
-            latents = denoise(pipeline, task, prompt, work.request, progress.advance)
-        pixels = self._decode(pipeline, latents, work, progress)
-        return self._write(pixels, latents, made, work, progress)
+            progress.begin(Stage.DENOISING, work.request.steps, saved.step if saved else 0)
+            try:
+                return denoise(pipeline, task, prompt, work.request, progress.advance, store, saved)
+            finally:
+                store.settle()
 
     def _ready(self, work: Work, progress: Progress, brake: Brake) -> Loaded:
         """The warm pipeline if it is the right one; two big ones never fit beside each other."""
         if self._loaded is None or self._loaded.key != Key.of(work.entry, work.plan):
             self.free()
-            self._loaded = load(work.entry, work.plan, brake, progress)
+            with progress.loading():
+                self._loaded = load(work.entry, work.plan, brake, progress)
         return self._loaded
 
     def _read_prompt(
@@ -107,11 +131,13 @@ class Engine:
     ) -> Task:
         # On the CPU whatever the device: the same seed then means the same noise everywhere.
         generator = torch.Generator("cpu").manual_seed(work.request.seed)
-        if not work.image:
+        image = work.request.image
+        if image is None:
             return from_text(pipeline, made, device, generator)
         progress.begin(Stage.IMAGE, 1)
         tile_vae(pipeline.vae, work.plan.tile)
-        task = from_image(pipeline, fitted(work.image, made), made, device, generator)
+        picture = fitted(work.image, made, image.focus)
+        task = from_image(pipeline, picture, made, device, generator)
         progress.advance()
         return task
 
@@ -165,6 +191,18 @@ class Engine:
             pipeline.maybe_free_model_hooks()
 
 
+def _earlier(store: Store, work: Work, progress: Progress) -> Saved | None:
+    """What an earlier run of the job has left, told to the story either way."""
+    saved, changed = store.read()
+    if saved is not None:
+        # What the video took is what all of its runs took: estimates are drawn from it.
+        progress.seconds[str(Stage.DENOISING)] = saved.seconds
+    if saved is not None or changed:
+        step = saved.step if saved else 0
+        progress.resumed(step, work.request.steps, changed)
+    return saved
+
+
 class _StageWatch:
     """Remembers the stage that the last progress event named, for the verdict's words."""
 
@@ -185,7 +223,12 @@ def latents_sha256(latents: torch.Tensor) -> str:
 
 def versions(app_version: str) -> dict[str, str]:
     """Versions that decide about the result."""
-    return {"wan22_app": app_version, **{name: version(name) for name in LIBRARIES}}
+    return {"wan22_app": app_version, **libraries()}
+
+
+def libraries() -> dict[str, str]:
+    """Versions of the libraries that compute."""
+    return {name: version(name) for name in LIBRARIES}
 
 
 def _recipe(work: Work, digest: str) -> Recipe:
@@ -197,6 +240,8 @@ def _recipe(work: Work, digest: str) -> Recipe:
         latents_sha256=digest,
         versions=versions(work.app_version),
         device=_device_name(work.plan.device),
+        asked=work.asked,
+        parent=work.parent,
     )
 
 

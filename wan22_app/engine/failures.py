@@ -13,7 +13,7 @@ from wan22_app.domain.work import Work
 from wan22_app.engine.loading import BadWeights
 from wan22_app.engine.loras import UselessLora
 
-Kind = Literal["request", "memory", "weights", "storage", "internal"]
+Kind = Literal["request", "memory", "device", "weights", "storage", "internal"]
 STORAGE_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EIO, errno.ENOENT}
 TAIL_LINES = 12
 
@@ -32,6 +32,14 @@ def _judge(error: BaseException, work: Work, stage: str) -> tuple[Kind, Problem]
     name = work.entry.spec.name
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return "memory", _out_of_memory(error, stage)
+    if _poisons(error):
+        return "device", Problem(
+            code="device_fault",
+            what=f"The card stopped working while {stage or 'starting'}.",
+            cause="A fault of the card or its driver, or another program holds it.",
+            cure="Restart the machine, then try again.",
+            evidence=f"{type(error).__name__}: {str(error)[:500]}",
+        )
     if isinstance(error, UselessLora):
         return "request", Problem(
             code="lora_matched_nothing",

@@ -2,13 +2,15 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal
 
 import psutil
 from torch import nn
 
-from wan22_app.domain.events import Advanced, Event, Stage
+from wan22_app.domain.events import Advanced, Alive, Event, Resumed, Stage
+from wan22_app.domain.watch import BEAT_S, LOADED_BYTES
 
 Expert = Literal["", "high", "low"]
 Emit = Callable[[Event], None]
@@ -21,11 +23,13 @@ class Stopped(Exception):
 class Brake:
     """Raises Stopped inside the next guarded module once the current run is cancelled.
 
-    Installed once for each loaded pipeline; every run sets the flag that it obeys.
+    Installed once for each loaded pipeline; every run sets the flag that it obeys, and what is
+    called as a sign of life.
     """
 
     def __init__(self) -> None:
         self.cancelled = threading.Event()
+        self.beat: Callable[[], None] = _nobody_listens
 
     def check(self) -> None:
         """Raise Stopped if the current run was cancelled."""
@@ -39,6 +43,11 @@ class Brake:
 
     def _hook(self, _module: nn.Module, _arguments: Any) -> None:
         self.check()
+        self.beat()
+
+
+def _nobody_listens() -> None:
+    """Before the first run."""
 
 
 class Progress:
@@ -53,22 +62,60 @@ class Progress:
         self._stage_start = self._start
         self._total = 0
         self._done = 0
+        self._said_at = self._start
+        brake.beat = self.beat
         self.seconds: dict[str, float] = {}
         self.peak_ram_bytes = 0
 
-    def begin(self, stage: Stage, total: int, expert: Expert = "") -> None:
-        """Close the stage before and open this one."""
+    def begin(self, stage: Stage, total: int, done: int = 0) -> None:
+        """Close the stage before and open this one, of which some may be done already."""
         self.finish()
         self._brake.check()
-        self._stage, self._total, self._done = stage, total, 0
+        self._stage, self._total, self._done = stage, total, done
         self._stage_start = time.monotonic()
-        self._say(expert)
+        self._say("")
 
     def advance(self, expert: Expert = "") -> None:
         """One unit more."""
         self._done = min(self._done + 1, self._total)
         self._say(expert)
         self._brake.check()
+
+    def beat(self) -> None:
+        """A sign of life between two units; at most one a second goes out."""
+        if time.monotonic() - self._said_at >= BEAT_S:
+            self._said_at = time.monotonic()
+            self._emit(Alive(job_id=self._job_id))
+
+    @contextmanager
+    def loading(self) -> Iterator[None]:
+        """Beat while bytes come in: one component may be tens of gigabytes on a slow disk."""
+        over = threading.Event()
+        watcher = threading.Thread(target=self._watch_bytes, args=(over,), daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            over.set()
+            watcher.join()
+
+    def _watch_bytes(self, over: threading.Event) -> None:
+        before = _bytes_seen()
+        while not over.wait(BEAT_S):
+            now = _bytes_seen()
+            if abs(now - before) >= LOADED_BYTES:
+                before = now
+                self.beat()
+
+    def resumed(self, step: int, total: int, changed: Sequence[str]) -> None:
+        """Say that an earlier run's latents were found, and whether they can be used."""
+        self._emit(Resumed(job_id=self._job_id, step=step, total=total, changed=tuple(changed)))
+
+    def denoising_seconds(self) -> float:
+        """Spent on denoising so far, earlier runs included."""
+        name = str(Stage.DENOISING)
+        now = time.monotonic() - self._stage_start if self._stage is Stage.DENOISING else 0.0
+        return round(self.seconds.get(name, 0.0) + now, 4)
 
     def finish(self) -> None:
         """Close the current stage; adds to its duration if it ran before."""
@@ -83,6 +130,7 @@ class Progress:
     def _say(self, expert: Expert) -> None:
         if self._stage is None:
             return
+        self._said_at = time.monotonic()
         self._emit(
             Advanced(
                 job_id=self._job_id,
@@ -93,3 +141,10 @@ class Progress:
                 seconds=round(time.monotonic() - self._start, 3),
             )
         )
+
+
+def _bytes_seen() -> int:
+    """Grows while this process reads or fills memory."""
+    process = psutil.Process()
+    read = process.io_counters().read_bytes if hasattr(process, "io_counters") else 0
+    return read + process.memory_info().rss

@@ -6,68 +6,27 @@ from dataclasses import dataclass, field
 from wan22_app.domain.errors import Problem, UserError
 from wan22_app.domain.events import (
     Advanced,
-    Cancelled,
-    Crashed,
-    Done,
     Event,
-    Failed,
+    Resumed,
+    Verdict,
 )
 from wan22_app.domain.fairness import pick_next
-from wan22_app.domain.job import MAX_DEATHS, HoldReason, Job, JobState, Progress
-from wan22_app.domain.memory import WontFit, plan_memory
-from wan22_app.domain.output import Output
+from wan22_app.domain.job import HoldReason, Job, JobState, Progress
+from wan22_app.domain.memory import MemoryPlan, WontFit, plan_memory
+from wan22_app.domain.relief import eased, stronger
+from wan22_app.domain.watch import patience
 from wan22_app.domain.work import Work
-from wan22_app.ports import (
-    Clock,
-    Executor,
-    Images,
-    JobStore,
-    Library,
-    OutputFiles,
-    OutputStore,
-    Probe,
-    Published,
-    Run,
-)
+from wan22_app.services.flight import Flight, Surroundings, pixels_of
+from wan22_app.services.story import resumed, unstartable
 from wan22_app.services.submission import wont_fit_problem
+from wan22_app.services.verdicts import Verdicts
 
 log = logging.getLogger(__name__)
 
 RECORD_EVERY_S = 0.25
 """A step is written at most four times a second; a new stage at once."""
-BACKOFF_S = (1.0, 5.0, 30.0, 120.0, 300.0)
-"""Waits after the first, second, … fault of the card in a row."""
-
-STORAGE_PAUSE_S = 10.0
-
-DIED_TEXT = "The engine process stopped{how} while {stage}."
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """What the dispatcher works with."""
-
-    jobs: JobStore
-    outputs: OutputStore
-    files: OutputFiles
-    library: Library
-    images: Images
-    probe: Probe
-    executor: Executor
-    clock: Clock
-    app_version: str
-
-
-@dataclass
-class Flight:
-    """A run and what was last written about it."""
-
-    run: Run
-    job: Job
-    latest: Progress | None = None
-    written: Progress | None = None
-    written_at: float = float("-inf")
-    cancelling: bool = False
+ASLEEP_S = 60.0
+"""A dispatcher that has not looked for so long was not there to hear anything."""
 
 
 @dataclass
@@ -76,15 +35,27 @@ class Dispatcher:
 
     around: Surroundings
     _flights: dict[str, Flight] = field(default_factory=dict[str, Flight], init=False)
+    _unwritten: list[tuple[Flight, Event]] = field(
+        default_factory=list[tuple[Flight, Event]], init=False
+    )
+    """Verdicts that the database or the disk has not taken yet."""
     _rescued: bool = field(default=False, init=False)
-    _faults: int = field(default=0, init=False)
-    _resume_at: float = field(default=float("-inf"), init=False)
     _free_wishes: int = field(default=0, init=False)
+    _draining: bool = field(default=False, init=False)
+    _unsure: bool = field(default=False, init=False)
+    """A start was begun and is not written down to its end."""
+
+    def __post_init__(self) -> None:
+        self._verdicts = Verdicts(self.around)
+
+    def drain(self) -> None:
+        """Start no further job; what runs is finished."""
+        self._draining = True
 
     @property
     def idle(self) -> bool:
-        """True when nothing runs."""
-        return not self._flights
+        """True when nothing runs and all that ran is written down."""
+        return not (self._flights or self._unwritten or self._unsure)
 
     def tick(self) -> None:
         """One round. A database error surfaces; everything else is recorded on its job."""
@@ -92,21 +63,26 @@ class Dispatcher:
             return
         for slot in list(self._flights):
             self._drain(slot)
+        self._write_verdicts()
+        if self._unsure:
+            self._put_back_strays()
         self._cancel()
         self._free_card()
-        if self.around.clock.monotonic() >= self._resume_at:
+        if not self._draining and self.around.clock.monotonic() >= self._verdicts.resume_at:
             self._fill()
 
     def stop(self) -> None:
         """Put running jobs back without counting the attempt, and end the engines."""
-        for flight in self._flights.values():
+        flights, self._flights = list(self._flights.values()), {}
+        for flight in flights:
             flight.run.kill()
-            why = Problem(code="stopped", what="The app was stopped.", cure="It goes on by itself.")
-            job = flight.job
+        # The engines are gone whatever the database says below; what it refuses is rescued later.
+        self.around.executor.close()
+        self._write_verdicts()
+        why = Problem(code="stopped", what="The app was stopped.", cure="It goes on by itself.")
+        for job in (flight.job for flight in flights):
             self.around.jobs.requeue(job.id, job.epoch, why, count_attempt=False)
             self.around.files.discard(job.id)
-        self._flights.clear()
-        self.around.executor.close()
 
     # Rescue
 
@@ -120,20 +96,45 @@ class Dispatcher:
             return False
         for job in self.around.jobs.running():
             why = Problem(code="rescued", what="The app ended in the middle of this job.")
-            self._requeue_or_set_aside(job, why)
+            self._verdicts.requeue_or_set_aside(job, why)
         live = {job.id for job in self.around.jobs.running()}
         swept = self.around.files.sweep(self.around.outputs.known_files(), live)
         if swept:
             log.info("removed files without a job: %s", ", ".join(swept))
+        self._prune_latents()
         self._free_wishes = self.around.jobs.free_card_wishes()
         self._rescued = True
         return True
+
+    def _prune_latents(self) -> None:
+        """Remove what is old or too much, but nothing that a waiting job goes on with."""
+        jobs = (*self.around.jobs.running(), *self.around.jobs.candidates())
+        self.around.latents.prune({job.latents_id for job in jobs})
+
+    def _put_back_strays(self) -> None:
+        """Requeue what is claimed and neither runs nor has a verdict: its start was cut short."""
+        mine = {flight.job.id for flight in self._flights.values()}
+        mine |= {flight.job.id for flight, _ in self._unwritten}
+        why = Problem(code="unstarted", what="This job was chosen, but could not be started.")
+        for job in self.around.jobs.running():
+            if job.id not in mine:
+                self.around.jobs.requeue(job.id, job.epoch, why, count_attempt=False)
+        self._unsure = False
 
     # Events
 
     def _drain(self, slot: str) -> None:
         flight = self._flights[slot]
-        for event in flight.run.poll():
+        events = flight.run.poll()
+        if events:
+            flight.heard_at = self.around.clock.monotonic()
+        verdict = next((event for event in events if isinstance(event, Verdict)), None)
+        if verdict is not None:
+            # First of all: a line that the database refuses must not take the verdict along.
+            # Whatever becomes of it, the slot is free again.
+            del self._flights[slot]
+            self._unwritten.append((flight, verdict))
+        for event in events:
             if isinstance(event, Advanced):
                 flight.latest = Progress(
                     stage=event.stage,
@@ -143,12 +144,24 @@ class Dispatcher:
                     seconds=event.seconds,
                 )
                 self._write_progress(flight)
-                continue
-            # Gone from the table first: whatever the verdict raises, the slot is free again.
-            del self._flights[slot]
-            self._conclude(flight, event)
-            return
+            if isinstance(event, Resumed):
+                self.around.jobs.note(flight.job.id, flight.job.epoch, "resumed", resumed(event))
         self._write_progress(flight)
+        if slot in self._flights:
+            self._watch(flight)
+
+    def _watch(self, flight: Flight) -> None:
+        """End a run that has shown no sign of life for too long; its end arrives as an event."""
+        now = self.around.clock.monotonic()
+        if now - flight.watched_at > ASLEEP_S:
+            # Nobody listened meanwhile, or the whole machine slept: that silence is not the run's.
+            flight.heard_at = now
+        flight.watched_at = now
+        silence = now - flight.heard_at
+        if not flight.stuck and silence > patience(flight.stage):
+            flight.stuck = True
+            log.error("job %s: no sign of life for %.0f s", flight.job.id, silence)
+            flight.run.kill()
 
     def _write_progress(self, flight: Flight) -> None:
         latest, written = flight.latest, flight.written
@@ -160,91 +173,15 @@ class Dispatcher:
             self.around.jobs.record(flight.job.id, flight.job.epoch, latest)
             flight.written, flight.written_at = latest, now
 
-    def _conclude(self, flight: Flight, event: Event) -> None:
-        job = flight.job
-        log.info("job %s: %s", job.id, event.model_dump_json()[:500])
-        match event:
-            case Done():
-                self._publish(job, event)
-            case Cancelled():
-                self.around.jobs.end(job.id, job.epoch, JobState.CANCELLED)
-            case Failed():
-                self._failed(job, event)
-            case Crashed():
-                self._crashed(flight, event)
-            case _:
-                raise AssertionError(f"not a verdict: {event}")
-        self.around.files.discard(job.id)
-
-    def _publish(self, job: Job, done: Done) -> None:
-        """File first, row second: a listed video always plays."""
-        jobs = self.around.jobs
-        if not any(
-            running.id == job.id and running.epoch == job.epoch for running in jobs.running()
-        ):
-            return
-        try:
-            published = self.around.files.publish(job.id, done.video, done.poster)
-        except UserError as error:
-            self._failed(job, Failed(job_id=job.id, kind="internal", problem=error.problem))
-            return
-        self._faults = 0
-        jobs.succeed(job.id, job.epoch, self._output(job, done, published))
-
-    def _output(self, job: Job, done: Done, published: Published) -> Output:
-        return Output(
-            id=job.id,
-            owner=job.owner,
-            request=job.request,
-            video=published.video,
-            poster=published.poster,
-            width=done.width,
-            height=done.height,
-            frames=done.frames,
-            fps=done.fps,
-            bytes=published.bytes,
-            sha256=published.sha256,
-            latents_sha256=done.latents_sha256,
-            seconds=done.seconds,
-            created_at=self.around.clock.now(),
-        )
-
-    def _failed(self, job: Job, event: Failed) -> None:
-        jobs = self.around.jobs
-        if event.fatal:
-            self._fault()
-        if event.kind == "storage":
-            # The folder may look sound at once again: without a pause the job would spin.
-            self._resume_at = self.around.clock.monotonic() + STORAGE_PAUSE_S
-            jobs.requeue(job.id, job.epoch, event.problem, count_attempt=False)
-            jobs.hold(job.id, HoldReason.SPACE)
-            return
-        jobs.end(job.id, job.epoch, JobState.FAILED, event.problem)
-
-    def _crashed(self, flight: Flight, event: Crashed) -> None:
-        stage = str(flight.latest.stage) if flight.latest else "starting"
-        how = "" if event.exit_code is None else f" (exit {event.exit_code})"
-        why = Problem(
-            code="engine_died",
-            what=DIED_TEXT.format(how=how, stage=stage),
-            cause="Probably main memory ran out." if event.exit_code in (-9, 137) else "",
-            cure="Choose a smaller size or fewer frames if it comes back.",
-            evidence=event.log[-4000:],
-        )
-        self._requeue_or_set_aside(flight.job, why)
-
-    def _requeue_or_set_aside(self, job: Job, why: Problem) -> None:
-        """Three deaths set a job aside: the queue behind it must go on."""
-        jobs = self.around.jobs
-        if job.attempts >= MAX_DEATHS and not job.cancel_requested:
-            jobs.end(job.id, job.epoch, JobState.QUARANTINED, why)
-        else:
-            jobs.requeue(job.id, job.epoch, why)
-
-    def _fault(self) -> None:
-        wait = BACKOFF_S[min(self._faults, len(BACKOFF_S) - 1)]
-        self._faults += 1
-        self._resume_at = self.around.clock.monotonic() + wait
+    def _write_verdicts(self) -> None:
+        """Each until it stands: a verdict lost here would leave its job running for ever."""
+        for flight, event in list(self._unwritten):
+            try:
+                self._verdicts.conclude(flight, event)
+            except Exception:
+                log.exception("the end of job %s could not be written yet", flight.job.id)
+            else:
+                self._unwritten.remove((flight, event))
 
     # Wishes
 
@@ -278,25 +215,47 @@ class Dispatcher:
     def _start_one(self, slot: str) -> bool:
         """Try the next job; True when there may be another to try for this slot."""
         candidates = self.around.jobs.candidates()
-        job = pick_next([self._reconsidered(job) for job in candidates])
+        if not candidates:
+            return False
+        ready = [self._reconsidered(job) for job in candidates]
+        job = pick_next(ready, self.around.jobs.served())
         if job is None:
             return False
         entry = self.around.library.entry(job.request.model)
-        host = self.around.probe.host()
-        plan = plan_memory(entry.spec, job.request, self.around.probe.device(), host)
+        device, host = self.around.probe.device(), self.around.probe.host()
+        plan = plan_memory(entry.spec, job.request, device, host)
         if isinstance(plan, WontFit):
             self.around.jobs.refuse(job.id, wont_fit_problem(plan))
             return True
-        claimed = self.around.jobs.claim(job, plan)
-        if claimed is None:
-            return True
+        # Until the end is reached nobody may rely on it: the database can refuse every line.
+        self._unsure = True
+        claimed = self.around.jobs.claim(job, self._eased(job, plan, device.name))
+        more = claimed is None or self._launch(slot, claimed)
+        self._unsure = False
+        return more
+
+    def _launch(self, slot: str, claimed: Job) -> bool:
+        """Start a claimed job; True when it ended at once, so that another may be tried."""
         try:
             work = self._work(claimed)
         except UserError as error:
             self.around.jobs.end(claimed.id, claimed.epoch, JobState.FAILED, error.problem)
             return True
-        self._flights[slot] = Flight(self.around.executor.start(work, slot), claimed)
+        try:
+            run = self.around.executor.start(work, slot)
+        except OSError as error:
+            why = unstartable(error)
+            self.around.jobs.requeue(claimed.id, claimed.epoch, why, count_attempt=False)
+            self._verdicts.fault()
+        else:
+            now = self.around.clock.monotonic()
+            self._flights[slot] = Flight(run, claimed, heard_at=now, watched_at=now)
         return False
+
+    def _eased(self, job: Job, plan: MemoryPlan, device: str) -> MemoryPlan:
+        """The plan with what this job, or a like one before, showed to be needed."""
+        known = self.around.experience.needed(job.request.model, device, pixels_of(job))
+        return eased(plan, stronger(known, job.relief))
 
     def _reconsidered(self, job: Job) -> Job:
         """The job with its hold as it is now: weights may have come, space may have gone."""
@@ -304,7 +263,7 @@ class Dispatcher:
             return job
         reason = self._reason_to_wait(job)
         if reason is not job.hold:
-            self.around.jobs.hold(job.id, reason)
+            self.around.jobs.hold(job, reason)
         return job.model_copy(update={"hold": reason})
 
     def _reason_to_wait(self, job: Job) -> HoldReason:
@@ -329,5 +288,8 @@ class Dispatcher:
             staging=str(self.around.files.staging),
             image=str(self.around.images.path(request.image)) if request.image else "",
             loras=tuple(str(self.around.library.lora_path(ref)) for ref in request.loras),
+            latents=str(self.around.latents.path(job.latents_id)),
+            asked=job.asked,
+            parent=job.parent_id or "",
             app_version=self.around.app_version,
         )

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 
 from wan22_app.domain.account import Person
-from wan22_app.domain.job import Job, JobEvent, JobState
+from wan22_app.domain.job import FINAL_STATES, Job, JobEvent, JobState
 from wan22_app.ports import Bell, JobStore
 
 
@@ -18,16 +18,6 @@ class Queue:
         """Raises NotFound for a stranger's job as for none."""
         return self._jobs.get(person, job_id)
 
-    def page(
-        self,
-        person: Person,
-        states: Collection[JobState] = (),
-        before: int | None = None,
-        limit: int = 50,
-    ) -> Sequence[Job]:
-        """Newest first; ``before`` is the number of the last job seen."""
-        return self._jobs.page(person, states, before, limit)
-
     def story(self, person: Person, job_id: str) -> Sequence[JobEvent]:
         """What happened to a job, oldest first."""
         return self._jobs.story(person, job_id)
@@ -35,6 +25,38 @@ class Queue:
     def waiting_ahead(self, job: Job) -> int:
         """How many jobs start before this one."""
         return self._jobs.waiting_ahead(job)
+
+    def active(self, person: Person, limit: int = 50) -> Sequence[Job]:
+        """What runs, then what waits, in order."""
+        return self._jobs.queue(person, limit)
+
+    def ended(
+        self,
+        person: Person,
+        states: Collection[JobState] = FINAL_STATES,
+        before: Job | None = None,
+        limit: int = 20,
+    ) -> Sequence[Job]:
+        """The last to end first; ``before`` is the last one seen."""
+        return self._jobs.ended(person, states, before, limit)
+
+    def move(self, person: Person, job_id: str, before: str | None) -> None:
+        """Put a waiting job before another one of the person's, or last."""
+        self._jobs.move(person, job_id, before)
+
+    def pause(self, person: Person, job_id: str, *, paused: bool) -> None:
+        """Hold a waiting job back, or let it go on."""
+        self._jobs.pause(person, job_id, paused=paused)
+        self._bell.ring()
+
+    def pause_all(self, person: Person, *, paused: bool) -> None:
+        """Start none of the person's jobs, or start them again; what runs goes on."""
+        self._jobs.pause_queue(person, paused=paused)
+        self._bell.ring()
+
+    def is_paused(self, person: Person) -> bool:
+        """Whether the person's whole queue is paused."""
+        return self._jobs.is_queue_paused(person)
 
     def cancel(self, person: Person, job_id: str) -> Job:
         """Ask for the end of a waiting or running job and wake the dispatcher."""

@@ -1,12 +1,13 @@
 """From a filled-in form to a queued job."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from wan22_app.domain import loras
 from wan22_app.domain.account import Person
 from wan22_app.domain.catalog import ModelEntry
+from wan22_app.domain.defaults import GenerationDefaults
 from wan22_app.domain.errors import (
-    Conflict,
     InvalidRequest,
     ModelUnavailable,
     Problem,
@@ -19,6 +20,7 @@ from wan22_app.domain.memory import Device, MemoryPlan, WontFit, plan_memory
 from wan22_app.domain.values import Value
 from wan22_app.ports import (
     Bell,
+    DownloadStore,
     Images,
     JobStore,
     Library,
@@ -59,11 +61,12 @@ class Stores:
 
     jobs: JobStore
     outputs: OutputStore
+    downloads: DownloadStore
 
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What a submission asks of the machine."""
+    """What a submission asks of the machine, and the defaults that were changed on it."""
 
     library: Library
     images: Images
@@ -71,6 +74,7 @@ class Surroundings:
     probe: Probe
     bell: Bell
     secrets: Secrets
+    defaults: Callable[[], GenerationDefaults] = GenerationDefaults
 
 
 class Submission:
@@ -98,29 +102,21 @@ class Submission:
             seconds=estimate_seconds(entry.spec, request, history),
         )
 
-    def submit(self, person: Person, fields: Mapping[str, object], key: str) -> Job:
+    def submit(
+        self, person: Person, fields: Mapping[str, object], key: str, *, first: bool = False
+    ) -> Job:
         """Queue a job and wake the dispatcher; the same key of a person is the same job.
 
+        ``first`` puts it before the person's own waiting jobs, and before nobody else's.
         Raises InvalidRequest, ModelUnavailable, QuotaReached, or UserError when the outputs
         folder cannot be written.
         """
         entry, request = self._request(fields)
-        return self._queue(person, entry, NewJob(request=request, key=key))
+        return self._queue(person, entry, NewJob(request=request, key=key, first=first))
 
-    def retry(self, person: Person, job_id: str, key: str) -> Job:
-        """Queue a final job's request again as a new job with this one as its parent."""
-        old = self._stores.jobs.get(person, job_id)
-        if not old.state.final:
-            raise Conflict(
-                Problem(
-                    code="not_final",
-                    what="This job has not ended yet.",
-                    cure="Cancel it first, or wait for it.",
-                )
-            )
-        entry = self._around.library.entry(old.request.model)
-        new = NewJob(request=old.request, key=key, parent_id=old.id)
-        return self._queue(person, entry, new)
+    def enqueue(self, person: Person, new: NewJob) -> Job:
+        """Queue what was judged before, if this machine can still make it. Raises as ``submit``."""
+        return self._queue(person, self._around.library.entry(new.request.model), new)
 
     def _queue(self, person: Person, entry: ModelEntry, new: NewJob) -> Job:
         self._require_room(entry, new.request)
@@ -131,7 +127,8 @@ class Submission:
 
     def _require_room(self, entry: ModelEntry, request: GenerationRequest) -> None:
         """Refuse now what could only fail at night: no weights, no space, not enough memory."""
-        if not entry.ready:
+        # A job may wait for weights that are on their way, but not for a wish nobody made.
+        if not entry.ready and not self._stores.downloads.is_wanted(entry.spec.key):
             raise ModelUnavailable(
                 Problem(
                     code=f"weights_{entry.state}",
@@ -152,9 +149,13 @@ class Submission:
         """The entry and the validated request behind raw form fields."""
         values = dict(fields)
         entry = self._around.library.entry(str(values.pop("model", "")))
-        ref = _lora(values)
-        if ref is not None:
-            values["loras"] = (self._around.library.check_lora(entry, ref),)
+        values["loras"] = tuple(
+            self._around.library.check_lora(entry, ref)
+            for ref in _loras(values, self._around.library.loras())
+        )
+        given = {name: value for name, value in values.items() if value not in (None, "")}
+        emptied = {name: value for name, value in values.items() if name not in given}
+        values = {**emptied, **self._around.defaults().fields(entry.spec), **given}
         request = GenerationRequest.build(entry.spec, values, self._around.secrets.seed())
         self._check_length(entry, request)
         return entry, request
@@ -186,16 +187,18 @@ def wont_fit_problem(short: WontFit) -> Problem:
     )
 
 
-def _lora(values: dict[str, object]) -> LoraRef | None:
-    """Take the LoRA's form fields out of ``values``; None when no file was chosen."""
-    file = str(values.pop("lora", "") or "").strip()
+def _loras(values: dict[str, object], files: Sequence[str]) -> list[LoraRef]:
+    """Take the LoRA's form fields out of ``values``; two references for a pair, or none."""
+    name = str(values.pop("lora", "") or "").strip()
     strength = values.pop("lora_strength", None)
-    if not file:
-        return None
+    given = {} if strength in (None, "") else {"strength": strength}
+    if not name:
+        return []
+    # A star that stands for nothing is refused like any name that is not there.
+    chosen = loras.parts(name, files) or ((name, "both"),)
     try:
-        return LoraRef.model_validate(
-            {"file": file, **({} if strength in (None, "") else {"strength": strength})}
-        )
+        return [LoraRef.model_validate({"file": file, "expert": expert, **given})
+                for file, expert in chosen]  # fmt: skip
     except ValueError as error:
         raise InvalidRequest(
             Problem(

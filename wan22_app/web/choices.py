@@ -6,6 +6,7 @@ from wan22_app.domain.catalog import ModelEntry, ModelSpec, Size
 
 RATIOS = {"16:9": 16 / 9, "9:16": 9 / 16, "1:1": 1.0, "4:3": 4 / 3, "3:4": 3 / 4}
 SECONDS = (1, 2, 3, 5, 8)
+MOST_DIGITS = 6
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,12 @@ def model_view(entry: ModelEntry) -> ModelView:
     )
 
 
+def whole(text: str) -> int:
+    """The number that was typed; 0 for what is none, or none that a video could have."""
+    number = text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS
+    return int(text) if number else 0
+
+
 def shape_of(size: Size) -> str:
     """The named ratio nearest to a size."""
     return min(RATIOS, key=lambda name: abs(RATIOS[name] - size.width / size.height))
@@ -63,7 +70,7 @@ def qualities(spec: ModelSpec, shape: str) -> list[str]:
 def size_for(spec: ModelSpec, shape: str, quality: str) -> Size:
     """The size that is nearest to a shape and a quality; the shape counts more."""
     fitting = [size for size in spec.sizes if shape_of(size) == shape] or list(spec.sizes)
-    wanted = int(quality) if quality.isdigit() else int(quality_of(spec.size))
+    wanted = whole(quality) or int(quality_of(spec.size))
     return min(fitting, key=lambda size: abs(int(quality_of(size)) - wanted))
 
 

@@ -82,8 +82,17 @@ def top_bar() -> rx.Component:
 
 
 def title(text: str) -> rx.Component:
-    """The one title of a page."""
-    return rx.heading(text, size="5", as_="h1", margin_bottom="16px")
+    """The one title of a page; beside it the light switch where the rail has no room for it."""
+    return rx.flex(
+        rx.heading(text, size="5", as_="h1"),
+        rx.box(
+            rx.color_mode.button(size="2", variant="ghost", aria_label=words.TOGGLE_MODE),
+            class_name="wan-light",
+        ),
+        justify="between",
+        align="center",
+        margin_bottom="16px",
+    )
 
 
 def empty(text: str, icon: str = "inbox") -> rx.Component:

@@ -16,6 +16,7 @@ from wan22_app.bootstrap import services
 from wan22_app.domain.errors import UserError
 from wan22_app.settings import Settings
 from wan22_app.web.live import Broadcaster, Tailer
+from wan22_app.web.pages import FOLLOWERS
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ def lifespan(app: rx.App) -> Callable[[], contextlib.AbstractAsyncContextManager
                 settings = await asyncio.to_thread(_prepare, stack)
             except UserError as error:
                 _give_up(error)
-            tailer = Tailer(services(), Broadcaster(app))
+            tailer = Tailer(services(), Broadcaster(app, FOLLOWERS))
             tasks = [asyncio.create_task(_keep(settings)), asyncio.create_task(tailer.run())]
             try:
                 yield

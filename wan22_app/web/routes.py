@@ -15,6 +15,7 @@ from wan22_app.bootstrap import services
 from wan22_app.domain.account import LOCAL_PERSON
 from wan22_app.domain.errors import UserError
 from wan22_app.domain.generation import ImageRef
+from wan22_app.web.filenames import attachment, download_name
 from wan22_app.web.security import MARK, Policy, policy
 from wan22_app.web.urls import HEALTH, IMAGE, MEDIA
 
@@ -33,10 +34,13 @@ async def media(request: Request) -> Response:
     gallery = services().gallery
     try:
         path = await asyncio.to_thread(gallery.path, LOCAL_PERSON, output_id, part)
-    except UserError:
+        saved_as = ""
+        if "download" in request.query_params:
+            output = await asyncio.to_thread(gallery.get, LOCAL_PERSON, output_id)
+            saved_as = attachment(download_name(output), output_id)
+        return _file(request, path, TYPES[part], saved_as)
+    except (UserError, FileNotFoundError):  # the bin may be emptied in this very moment
         return _nothing()
-    name = f"wan22-{output_id[:8]}.mp4" if "download" in request.query_params else None
-    return _file(request, path, TYPES[part], name)
 
 
 @policy(Policy.PERSON)
@@ -50,7 +54,7 @@ async def image(request: Request) -> Response:
         path = await asyncio.to_thread(services().images.path, ref)
     except UserError:
         return _nothing()
-    return _file(request, path, "image/png", None)
+    return _file(request, path, "image/png")
 
 
 @policy(Policy.PERSON)
@@ -63,14 +67,17 @@ async def health(_request: Request) -> Response:
     return JSONResponse({"ok": True})
 
 
-def _file(request: Request, path: Path, kind: str, download: str | None) -> Response:
+def _file(request: Request, path: Path, kind: str, disposition: str = "") -> Response:
     """With ranges and HEAD from Starlette; 304 is ours, which it lacks."""
     response = FileResponse(
         path,
         stat_result=path.stat(),  # sets the ETag now, not while sending
         media_type=kind,
-        filename=download,
-        headers={"Cache-Control": "private, max-age=3600", "Vary": "Cookie"},
+        headers={
+            "Cache-Control": "private, max-age=3600",
+            "Vary": "Cookie",
+            **({"Content-Disposition": disposition} if disposition else {}),
+        },
     )
     etag = response.headers["etag"]
     if "range" not in request.headers and request.headers.get("if-none-match") == etag:

@@ -1,5 +1,6 @@
 """Who may call what. Every public function of a state is callable by anybody: the default is no."""
 
+import json
 import logging
 from collections.abc import Callable
 from enum import StrEnum
@@ -72,8 +73,27 @@ class PolicyMiddleware(Middleware):
     async def preprocess(self, app: rx.App, state: BaseState, event: Event) -> StateUpdate | None:
         """Let the event pass (None), or answer nothing in its place."""
         del app, state
-        if policy_of(event.name) is not None:
-            return None
-        # The name is the caller's text: cut it, and never log the payload.
-        log.warning("refused event without a policy: %.120r", event.name)
-        return StateUpdate()
+        if policy_of(event.name) is None:
+            # The name is the caller's text: cut it, and never log the payload.
+            log.warning("refused event without a policy: %.120r", event.name)
+            return StateUpdate()
+        if not is_text(event.payload):
+            log.warning("refused event with half a character: %.120r", event.name)
+            return StateUpdate()
+        return None
+
+
+def is_text(value: object) -> bool:
+    """Whether all text in a JSON value can be stored and sent back.
+
+    Half of a surrogate pair cannot: one that got into a state would end the tab's every answer.
+    """
+    try:
+        json.dumps(value, ensure_ascii=False, default=_not_json).encode()
+    except (UnicodeEncodeError, RecursionError, ValueError):
+        return False
+    return True
+
+
+def _not_json(_value: object) -> None:
+    """An uploaded file, whose name and content its handler judges."""

@@ -1,15 +1,27 @@
 """What a person's pages show, built from the database: once for each change, not for each tab."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
+from wan22_app.adapters.locks import draining
 from wan22_app.bootstrap import Services
 from wan22_app.domain.account import Person
-from wan22_app.domain.errors import UserError
-from wan22_app.domain.estimate import estimate_seconds
-from wan22_app.domain.job import FINAL_STATES, Job, JobState
+from wan22_app.domain.figures import STALE_AFTER
+from wan22_app.domain.job import HoldReason, Job, JobState
 from wan22_app.domain.output import Output
+from wan22_app.web import words
+from wan22_app.web.model_cards import ModelCard, model_cards
+from wan22_app.web.plots import (
+    FiguresView,
+    Row,
+    Span,
+    WarningView,
+    figures_view,
+    rows,
+    spans,
+    warning_views,
+)
 from wan22_app.web.verdict import button_text, start_text
 from wan22_app.web.views import (
     JobView,
@@ -19,11 +31,13 @@ from wan22_app.web.views import (
     job_view,
     output_view,
     progress_view,
+    starts_text,
 )
 
 ACTIVE = 50
-ENDED = 20
 RESULTS = 12
+SPANS = 40
+"""Ended jobs looked at for the shaded spans of the plots."""
 
 
 @dataclass(frozen=True)
@@ -33,45 +47,80 @@ class Snapshot:
     focus: JobView
     running: list[JobView]
     waiting: list[JobView]
-    recent: list[JobView]
     results: list[OutputView]
     progress: ProgressView
     start: str
     button: str
+    queue_paused: bool
+    models: list[ModelCard]
 
 
 def take(app: Services, person: Person) -> Snapshot:
     """Read the person's jobs and newest outputs."""
-    active = app.queue.page(person, {JobState.QUEUED, JobState.RUNNING}, limit=ACTIVE)
-    ended = app.queue.page(person, FINAL_STATES, limit=ENDED)
-    outputs = app.gallery.page(person, limit=RESULTS)
+    active = app.queue.active(person, limit=ACTIVE)
+    last = app.queue.ended(person, limit=1)
+    kept = app.gallery.existing(person, [job.id for job in last])
+    history = app.forecast.history(person)
     running = [job for job in active if job.state is JobState.RUNNING]
-    queued = [job for job in reversed(active) if job.state is JobState.QUEUED]
-    busy = len(running)
-    waiting = [job_view(job, ahead=index + busy) for index, job in enumerate(queued)]
-    recent = [job_view(job) for job in sorted(ended, key=_ended_at, reverse=True)]
+    paused = app.queue.is_paused(person)
+    starts = {} if paused else app.forecast.starts(active, history)
+    waiting = waiting_views(active, starts, app.clock.now())
+    if paused:
+        waiting = [v if v.held else replace(v, state_text=words.HELD_BY_QUEUE) for v in waiting]
     views = [job_view(job) for job in running]
+    # A finished job whose video was deleted has nothing left to show.
+    newest = [
+        job_view(job, chances=app.retrying.chances(job))
+        for job in last
+        if job.state is not JobState.SUCCEEDED or job.id in kept
+    ]
     return Snapshot(
-        focus=next(iter([*views, *waiting, *recent]), JobView()),
+        focus=focus_of(views, waiting, newest),
         running=views,
         waiting=waiting,
-        recent=recent,
-        results=[output_view(output) for output in outputs],
-        progress=progress(app, running[0], outputs) if running else ProgressView(),
-        start=start_text(len(active)),
+        results=[output_view(output) for output in history[:RESULTS]],
+        progress=progress(app, running[0], history) if running else ProgressView(),
+        start=words.STARTS_RESUMED if paused else start_text(len(active)),
         button=button_text(len(active)),
+        queue_paused=paused,
+        models=model_cards(app.weights.shelves(person), app.clock.now()),
     )
+
+
+def focus_of(
+    running: Sequence[JobView], waiting: Sequence[JobView], newest: Sequence[JobView]
+) -> JobView:
+    """The job on the stage: one that a person has paused must not hide a finished video."""
+    soon = [job for job in waiting if not job.paused]
+    return next(iter([*running, *soon, *newest, *waiting]), JobView())
+
+
+def waiting_views(
+    active: Sequence[Job], starts: Mapping[str, datetime], now: datetime
+) -> list[JobView]:
+    """The waiting jobs in order, each with what stands before it and when it will start."""
+    queued = [job for job in active if job.state is JobState.QUEUED]
+    busy = len(active) - len(queued)
+    going = [job.hold is HoldReason.NONE for job in queued]
+    return [
+        replace(
+            # A held job is passed over, so it stands before nobody.
+            job_view(job, ahead=busy + sum(going[:index])),
+            starts=starts_text(starts.get(job.id), now),
+            paused=job.hold is HoldReason.PAUSED,
+            held=not going[index],
+            first=index == 0,
+            last=index == len(queued) - 1,
+        )
+        for index, job in enumerate(queued)
+    ]
 
 
 def progress(app: Services, job: Job, history: Sequence[Output]) -> ProgressView:
     """The hot part of a running job, with the time left that this machine's past suggests."""
     started = job.started_at or app.clock.now()
     elapsed = max(timedelta(), app.clock.now() - started).total_seconds()
-    try:
-        spec = app.library.entry(job.request.model).spec
-    except UserError:
-        return progress_view(job, elapsed, None)
-    return progress_view(job, elapsed, estimate_seconds(spec, job.request, history))
+    return progress_view(job, elapsed, app.forecast.seconds(job, history))
 
 
 def machine(app: Services) -> MachineView:
@@ -84,5 +133,29 @@ def machine(app: Services) -> MachineView:
     return MachineView(name=device.name, memory=f"{used / 1e9:.1f} of {total / 1e9:.0f} GB")
 
 
-def _ended_at(job: Job) -> float:
-    return job.finished_at.timestamp() if job.finished_at else 0.0
+DRAINING = WarningView("draining", words.DRAINING, words.DRAINING_CURE)
+
+
+@dataclass(frozen=True)
+class Plots:
+    """The machine's figures, the same for everybody."""
+
+    figures: FiguresView
+    series: list[Row]
+    spans: list[Span]
+    warnings: list[WarningView]
+
+
+def plots(app: Services, person: Person) -> Plots:
+    """The newest sample and the last hour; the shaded spans are the person's own jobs."""
+    now, samples = app.clock.now(), app.monitoring.hour()
+    latest = samples[-1] if samples else None
+    patience = timedelta(seconds=STALE_AFTER * app.settings.refresh_seconds)
+    drained = [DRAINING] if draining(app.settings.locks) else []
+    jobs = [*app.queue.active(person, limit=1), *app.queue.ended(person, limit=SPANS)]
+    return Plots(
+        figures=figures_view(latest, old=latest is not None and now - latest.at > patience),
+        series=rows(samples, now),
+        spans=spans(jobs, now),
+        warnings=[*drained, *warning_views(latest)],
+    )

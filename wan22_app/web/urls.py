@@ -8,6 +8,7 @@ from reflex_base.config import get_config
 MEDIA = "/api/media/{output_id}/{part}"
 IMAGE = "/api/image/{sha256}"
 HEALTH = "/healthz"
+OUTPUTS_ROUTE = "/outputs"
 
 
 def backend_url(path: str) -> str:

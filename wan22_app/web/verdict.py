@@ -1,11 +1,18 @@
 """The verdict in words: what would happen if the form were submitted now."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from wan22_app.domain.errors import Problem
 from wan22_app.domain.generation import Geometry
+from wan22_app.domain.memory import MemoryPlan
+from wan22_app.services.preferences import Price
 from wan22_app.services.submission import Verdict, wont_fit_problem
 from wan22_app.web import words
 from wan22_app.web.views import about
+
+NOTICEABLE = 50_000_000
+"""Bytes of difference below which two plans count as equal."""
 
 
 @dataclass(frozen=True)
@@ -31,11 +38,27 @@ def verdict_view(verdict: Verdict, *, pristine: bool) -> VerdictView:
     if pristine and codes == ["prompt"]:
         return VerdictView("", words.SAY_SOMETHING, made)
     if verdict.problems:
-        general = [p.sentence() for p in verdict.problems if p.field in ("", "model")]
-        return VerdictView("bad", " ".join(general) or words.FIX_FIELDS, made)
+        return VerdictView("bad", problems_text(verdict.problems), made)
     if verdict.wont_fit is not None:
         return VerdictView("bad", wont_fit_problem(verdict.wont_fit).sentence(), made)
     return VerdictView("ok", _fits(verdict), made)
+
+
+def problems_text(problems: Sequence[Problem]) -> str:
+    """What to do first: a lone problem in its own words, its field may be far up the page."""
+    general = [p.sentence() for p in problems if p.field in ("", "model")]
+    if not general and len(problems) == 1:
+        return problems[0].sentence()
+    return " ".join(general) or words.FIX_FIELDS
+
+
+def without_weights(view: VerdictView, lacks: str, *, coming: bool) -> VerdictView:
+    """A model that is not here: a job may wait for it only when somebody is fetching it."""
+    if not coming:
+        return VerdictView("bad", lacks, view.made)
+    if view.level != "ok":
+        return view
+    return VerdictView("ok", f"{words.WEIGHTS_COMING} {view.text}", view.made)
 
 
 def _fits(verdict: Verdict) -> str:
@@ -46,6 +69,38 @@ def _fits(verdict: Verdict) -> str:
         fits = words.FITS_CARD.format(needed=needed, total=total)
     seconds = verdict.seconds or (plan.seconds if plan is not None else None)
     return ", ".join(filter(None, [fits, about(seconds) if seconds else ""])) + "."
+
+
+def price_text(price: Price, now: MemoryPlan | None, *, card: bool) -> str:
+    """What a choice needs, and what it saves or costs against ``now``, the plan of what is chosen.
+
+    On a machine without a card only main memory counts.
+    """
+    if price.wont_fit is not None:
+        needed, available = price.wont_fit.needed_bytes / 1e9, price.wont_fit.available_bytes / 1e9
+        return words.NO_PRICE.format(needed=needed, available=available)
+    if price.plan is None or price.field == "may_reduce":
+        return ""
+    if not card and price.field != "precision":
+        return words.NO_CARD_NO_PRICE
+    text = words.PRICE_CARD if card else words.PRICE_CPU
+    needs = text.format(vram=price.plan.peak_vram_bytes / 1e9, ram=price.plan.peak_ram_bytes / 1e9)
+    seconds = price.plan.seconds
+    return (
+        needs
+        + (words.PRICE_TIME.format(time=about(seconds)) if seconds else "")
+        + _change(price.plan, now)
+    )
+
+
+def _change(plan: MemoryPlan, now: MemoryPlan | None) -> str:
+    """How much less or more memory than what is chosen; empty when that is little."""
+    if now is None:
+        return ""
+    change = plan.peak_vram_bytes - now.peak_vram_bytes or plan.peak_ram_bytes - now.peak_ram_bytes
+    if abs(change) < NOTICEABLE:
+        return ""
+    return (words.SAVES if change < 0 else words.COSTS).format(amount=abs(change) / 1e9)
 
 
 def made_text(made: Geometry | None) -> str:

@@ -1,11 +1,14 @@
 """What the browser sees of jobs and outputs: texts ready to show, never a domain value."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from wan22_app.domain import lighter
 from wan22_app.domain.events import Stage
+from wan22_app.domain.generation import GenerationRequest
 from wan22_app.domain.job import HoldReason, Job, JobState
 from wan22_app.domain.output import Output
+from wan22_app.services.retrying import Chances
 from wan22_app.web import words
 from wan22_app.web.urls import media_url
 
@@ -20,9 +23,17 @@ SHARE = {
 """From and to which percent of the bar each stage goes."""
 
 
+SOON = timedelta(minutes=1)
+NO_CHANCES = Chances()
+
+
 @dataclass(frozen=True)
 class JobView:
-    """A job without its progress, so that a step does not resend lists."""
+    """A job without its progress, so that a step does not resend lists.
+
+    ``change`` is what another try would be made with, empty where none is suggested; ``reduced``
+    is what was made less than it was asked, with consent.
+    """
 
     id: str = ""
     state: str = ""
@@ -37,6 +48,15 @@ class JobView:
     cause: str = ""
     cure: str = ""
     evidence: str = ""
+    lineage: str = ""
+    reduced: str = ""
+    change: str = ""
+    decodable: bool = False
+    starts: str = ""
+    paused: bool = False
+    held: bool = False
+    first: bool = False
+    last: bool = False
     cancelling: bool = False
     active: bool = False
     has_image: bool = False
@@ -117,7 +137,12 @@ def when(moment: datetime) -> str:
     return moment.astimezone().strftime("%d %b, %H:%M")
 
 
-def job_view(job: Job, ahead: int = 0) -> JobView:
+def clock_time(moment: datetime) -> str:
+    """Local time of day to the second, for the lines of a story."""
+    return moment.astimezone().strftime("%H:%M:%S")
+
+
+def job_view(job: Job, ahead: int = 0, chances: Chances = NO_CHANCES) -> JobView:
     """A job as its owner sees it; ``ahead`` counts the jobs before a waiting one."""
     request, problem = job.request, job.problem
     done = job.state is JobState.SUCCEEDED
@@ -135,6 +160,10 @@ def job_view(job: Job, ahead: int = 0) -> JobView:
         cause=problem.cause if problem else "",
         cure=problem.cure if problem else "",
         evidence=problem.evidence if problem else "",
+        lineage=lineage(job),
+        reduced=reduced(job.asked, request),
+        change=lighter.gist(request, chances.lighter) if chances.lighter else "",
+        decodable=chances.decode,
         cancelling=job.cancel_requested,
         active=not job.state.final,
         has_image=request.image is not None,
@@ -142,6 +171,32 @@ def job_view(job: Job, ahead: int = 0) -> JobView:
         poster_url=media_url(job.id, "poster") if done else "",
         download_url=media_url(job.id, "video", download=True) if done else "",
     )
+
+
+def lineage(job: Job) -> str:
+    """The job's own name, and whose other try it is."""
+    if job.parent_id is None:
+        return words.JOB.format(id=short(job.id))
+    return words.JOB_OF.format(id=short(job.id), parent=short(job.parent_id))
+
+
+def short(job_id: str) -> str:
+    """As much of an id as tells a person's jobs apart."""
+    return job_id[:8]
+
+
+def reduced(asked: GenerationRequest | None, made: GenerationRequest) -> str:
+    """What was made less than it was asked, and why; empty where nothing was."""
+    return words.REDUCED.format(change=lighter.sentence(asked, made)) if asked else ""
+
+
+def starts_text(moment: datetime | None, now: datetime) -> str:
+    """When a waiting job will start, as a person would say it; empty when nobody knows."""
+    if moment is None:
+        return ""
+    if moment - now < SOON:
+        return words.STARTS_SOON
+    return words.STARTS_ABOUT.format(time=moment.astimezone().strftime("%H:%M"))
 
 
 def state_text(job: Job, ahead: int) -> str:

@@ -1,16 +1,30 @@
 """The queue in SQL. Every public method is one transaction."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from sqlalchemy import func
 from sqlalchemy.engine import Engine
 from sqlmodel import Session, col, select
 
+from wan22_app.adapters.db.counters import (
+    FREE_CARD,
+    LISTS,
+    NUMBER,
+    REVISION,
+    SERVED,
+    changed,
+    next_value,
+    value_of,
+)
 from wan22_app.adapters.db.engine import read, write
+from wan22_app.adapters.db.order import active, ahead, candidates, ended, move, to_front
+from wan22_app.adapters.db.refusals import already_over, not_over, not_waiting, too_many
 from wan22_app.adapters.db.rows import event_of, job_of, row_of
-from wan22_app.adapters.db.tables import CounterRow, JobEventRow, JobRow, PersonRow
+from wan22_app.adapters.db.story import END_TEXTS, HOLD_TEXTS, STAGE_TEXTS, tell
+from wan22_app.adapters.db.tables import JobEventRow, JobRow, PersonRow
 from wan22_app.domain.account import Person
 from wan22_app.domain.errors import Conflict, NotFound, Problem, QuotaReached
+from wan22_app.domain.generation import GenerationRequest
 from wan22_app.domain.job import (
     FINAL_STATES,
     HoldReason,
@@ -21,30 +35,11 @@ from wan22_app.domain.job import (
 )
 from wan22_app.domain.memory import MemoryPlan
 from wan22_app.domain.output import Output
-from wan22_app.ports import Clock, NewJob, Secrets
+from wan22_app.domain.relief import Relief
+from wan22_app.ports import Clock, NewJob, Revision, Secrets
 
 CANDIDATES_PER_PERSON = 32
 MOST_CHANGES = 500
-FREE_CARD = "free_card"
-STAGE_TEXTS = {
-    "loading": "Loading the model.",
-    "text": "Reading the prompt.",
-    "image": "Reading the image.",
-    "denoising": "Denoising.",
-    "decoding": "Decoding the picture.",
-    "encoding": "Writing the video.",
-}
-HOLD_TEXTS = {
-    HoldReason.NONE: "Waits no longer.",
-    HoldReason.PAUSED: "Paused.",
-    HoldReason.WEIGHTS: "Waits for the weights of its model.",
-    HoldReason.SPACE: "Waits for room in the outputs folder.",
-}
-END_TEXTS = {
-    JobState.FAILED: "Failed.",
-    JobState.CANCELLED: "Cancelled.",
-    JobState.QUARANTINED: "Set aside after too many crashes.",
-}
 
 
 class SqlJobStore:
@@ -68,28 +63,13 @@ class SqlJobStore:
             if twin is not None:
                 return job_of(twin)
             if self._waiting(session, person) >= most_waiting:
-                raise QuotaReached(_too_many(most_waiting))
+                raise QuotaReached(too_many(most_waiting))
             return job_of(self._insert(session, person, new))
 
         return write(self._engine, work)
 
     def get(self, person: Person, job_id: str) -> Job:
         return read(self._engine, lambda session: job_of(self._owned(session, person, job_id)))
-
-    def page(
-        self,
-        person: Person,
-        states: Collection[JobState] = (),
-        before: int | None = None,
-        limit: int = 50,
-    ) -> Sequence[Job]:
-        query = select(JobRow).where(JobRow.owner == person.id, col(JobRow.removed_at).is_(None))
-        if states:
-            query = query.where(col(JobRow.state).in_([str(state) for state in states]))
-        if before is not None:
-            query = query.where(JobRow.number < before)
-        query = query.order_by(col(JobRow.number).desc()).limit(limit)
-        return read(self._engine, lambda session: [job_of(row) for row in session.exec(query)])
 
     def story(self, person: Person, job_id: str) -> Sequence[JobEvent]:
         query = (
@@ -106,7 +86,7 @@ class SqlJobStore:
         def work(session: Session) -> Job:
             row = self._owned(session, person, job_id, lock=True)
             if JobState(row.state).final:
-                raise Conflict(_already_over())
+                raise Conflict(already_over())
             row.cancel_requested = True
             if row.state == JobState.QUEUED:
                 self._finish(session, row, JobState.CANCELLED, None)
@@ -118,11 +98,64 @@ class SqlJobStore:
         def work(session: Session) -> None:
             row = self._owned(session, person, job_id, lock=True)
             if not JobState(row.state).final:
-                raise Conflict(_not_over())
+                raise Conflict(not_over())
             row.removed_at = self._clock.now()
             self._changed(session, row)
 
         write(self._engine, work)
+
+    def queue(self, person: Person, limit: int = 50) -> Sequence[Job]:
+        return read(
+            self._engine, lambda session: [job_of(row) for row in active(session, person, limit)]
+        )
+
+    def ended(
+        self,
+        person: Person,
+        states: Collection[JobState] = FINAL_STATES,
+        before: Job | None = None,
+        limit: int = 20,
+    ) -> Sequence[Job]:
+        query = ended(person, states, before, limit)
+        return read(self._engine, lambda session: [job_of(row) for row in session.exec(query)])
+
+    def move(self, person: Person, job_id: str, before: str | None) -> None:
+        def work(session: Session) -> None:
+            row = self._owned(session, person, job_id, lock=True)
+            target = self._owned(session, person, before, lock=True) if before else None
+            for each in (row, target):
+                if each is not None and each.state != JobState.QUEUED:
+                    raise Conflict(not_waiting())
+            for moved in move(session, row, target):
+                self._changed(session, moved)
+
+        write(self._engine, work)
+
+    def pause(self, person: Person, job_id: str, *, paused: bool) -> None:
+        def work(session: Session) -> None:
+            row = self._owned(session, person, job_id, lock=True)
+            if row.state != JobState.QUEUED:
+                raise Conflict(not_waiting())
+            self._hold(session, row, HoldReason.PAUSED if paused else HoldReason.NONE)
+
+        write(self._engine, work)
+
+    def pause_queue(self, person: Person, *, paused: bool) -> None:
+        def work(session: Session) -> None:
+            row = session.get(PersonRow, person.id, with_for_update=True)
+            if row is not None and row.paused != paused:
+                row.paused = paused
+                session.add(row)
+                changed(session)
+
+        write(self._engine, work)
+
+    def is_queue_paused(self, person: Person) -> bool:
+        def work(session: Session) -> bool:
+            row = session.get(PersonRow, person.id)
+            return row is not None and row.paused
+
+        return read(self._engine, work)
 
     # The tailer's side
 
@@ -135,32 +168,26 @@ class SqlJobStore:
         )
         return read(self._engine, lambda session: [job_of(row) for row in session.exec(query)])
 
-    def latest_revision(self) -> int:
-        query = select(CounterRow.value).where(CounterRow.name == "revision")
-        return read(self._engine, lambda session: session.exec(query).first() or 0)
+    def latest_revision(self) -> Revision:
+        def work(session: Session) -> Revision:
+            return Revision(value_of(session, REVISION), value_of(session, LISTS))
+
+        return read(self._engine, work)
 
     # The dispatcher's side
 
     def candidates(self) -> Sequence[Job]:
-        rank = (
-            func.row_number()
-            .over(partition_by=col(JobRow.owner), order_by=col(JobRow.number))
-            .label("rank")
-        )
-        ranked = select(col(JobRow.id), rank).where(JobRow.state == str(JobState.QUEUED)).subquery()
-        query = (
-            select(JobRow)
-            .join(ranked, ranked.c.id == JobRow.id)
-            .where(ranked.c.rank <= CANDIDATES_PER_PERSON)
-            .order_by(col(JobRow.number))
-        )
-        return read(self._engine, lambda session: [job_of(row) for row in session.exec(query)])
+        def work(session: Session) -> Sequence[Job]:
+            return [job_of(row) for row in candidates(session, CANDIDATES_PER_PERSON)]
+
+        return read(self._engine, work)
+
+    def served(self) -> Mapping[str, int]:
+        query = select(PersonRow.id, PersonRow.served)
+        return read(self._engine, lambda session: dict(session.exec(query).all()))
 
     def waiting_ahead(self, job: Job) -> int:
-        query = select(func.count()).where(
-            JobRow.state == str(JobState.QUEUED), JobRow.number < job.number
-        )
-        return read(self._engine, lambda session: session.exec(query).one())
+        return read(self._engine, lambda session: ahead(session, job))
 
     def running(self) -> Sequence[Job]:
         query = select(JobRow).where(JobRow.state == str(JobState.RUNNING))
@@ -172,14 +199,13 @@ class SqlJobStore:
         )
         return read(self._engine, lambda session: [job_of(row) for row in session.exec(query)])
 
-    def hold(self, job_id: str, reason: HoldReason) -> None:
+    def hold(self, job: Job, reason: HoldReason) -> None:
         def work(session: Session) -> None:
-            row = session.get(JobRow, job_id, with_for_update=True)
-            if row is None or row.state != JobState.QUEUED or row.hold == reason:
+            row = session.get(JobRow, job.id, with_for_update=True)
+            # Compare and set: a pause that came in between is the person's word and stays.
+            if row is None or row.state != JobState.QUEUED or row.hold != job.hold:
                 return
-            row.hold = str(reason)
-            self._tell(session, row, "hold", HOLD_TEXTS[reason])
-            self._changed(session, row)
+            self._hold(session, row, reason)
 
         write(self._engine, work)
 
@@ -187,14 +213,17 @@ class SqlJobStore:
         def work(session: Session) -> Job | None:
             row = session.get(JobRow, job.id, with_for_update=True)
             fresh = row is not None and row.state == JobState.QUEUED and row.epoch == job.epoch
-            if row is None or not fresh or row.cancel_requested:
+            if row is None or not fresh or row.cancel_requested or _is_paused(session, row):
                 return None
             row.state, row.hold, row.progress = str(JobState.RUNNING), "", None
             row.epoch, row.attempts = row.epoch + 1, row.attempts + 1
             row.plan = plan.model_dump_json()
+            owner = session.get_one(PersonRow, row.owner)
+            owner.served = next_value(session, SERVED)
             row.started_at = self._clock.now()
             again = f" Attempt {row.attempts}." if row.attempts > 1 else ""
-            self._tell(session, row, "started", f"Started on {plan.device}.{again}")
+            place = "the processor" if plan.device == "cpu" else plan.device
+            tell(session, self._clock, row, "started", f"Started on {place}.{again}")
             return job_of(self._changed(session, row))
 
         return write(self._engine, work)
@@ -205,38 +234,39 @@ class SqlJobStore:
             if row is None:
                 return False
             before = Progress.model_validate_json(row.progress) if row.progress else None
-            if before is None or before.stage is not progress.stage:
-                self._tell(session, row, "stage", STAGE_TEXTS[progress.stage])
             row.progress = progress.model_dump_json()
-            self._changed(session, row)
+            if before is None or before.stage is not progress.stage:
+                tell(session, self._clock, row, "stage", STAGE_TEXTS[progress.stage])
+                self._changed(session, row)
+                return True
+            # A step alone changes no list: pages need not read theirs again four times a second.
+            row.revision = next_value(session, REVISION)
+            session.add(row)
             return True
 
         return write(self._engine, work)
+
+    def note(self, job_id: str, epoch: int, kind: str, text: str) -> bool:
+        def change(session: Session, row: JobRow) -> None:
+            tell(session, self._clock, row, kind, text)
+
+        return self._change_run(job_id, epoch, change)
 
     def succeed(self, job_id: str, epoch: int, output: Output) -> bool:
-        def work(session: Session) -> bool:
-            row = self._fenced(session, job_id, epoch)
-            if row is None:
-                return False
+        def change(session: Session, row: JobRow) -> None:
             session.add(row_of(output))
-            seconds = sum(output.seconds.values())
-            self._tell(session, row, "succeeded", f"Finished after {seconds:.1f} s.")
+            took = self._clock.now() - (row.started_at or row.created_at)
+            seconds = max(took.total_seconds(), 0.0)
+            tell(session, self._clock, row, "succeeded", f"Finished after {seconds:.1f} s.")
             self._finish(session, row, JobState.SUCCEEDED, None)
-            self._changed(session, row)
-            return True
 
-        return write(self._engine, work)
+        return self._change_run(job_id, epoch, change)
 
     def end(self, job_id: str, epoch: int, state: JobState, problem: Problem | None = None) -> bool:
-        def work(session: Session) -> bool:
-            row = self._fenced(session, job_id, epoch)
-            if row is None:
-                return False
+        def change(session: Session, row: JobRow) -> None:
             self._finish(session, row, state, problem)
-            self._changed(session, row)
-            return True
 
-        return write(self._engine, work)
+        return self._change_run(job_id, epoch, change)
 
     def refuse(self, job_id: str, problem: Problem) -> None:
         def work(session: Session) -> None:
@@ -248,22 +278,43 @@ class SqlJobStore:
         write(self._engine, work)
 
     def wish_free_card(self) -> None:
-        write(self._engine, lambda session: _next(session, FREE_CARD))
+        write(self._engine, lambda session: next_value(session, FREE_CARD))
 
     def free_card_wishes(self) -> int:
-        query = select(CounterRow.value).where(CounterRow.name == FREE_CARD)
-        return read(self._engine, lambda session: session.exec(query).first() or 0)
+        return read(self._engine, lambda session: value_of(session, FREE_CARD))
 
-    def requeue(self, job_id: str, epoch: int, why: Problem, *, count_attempt: bool = True) -> bool:
+    def requeue(
+        self,
+        job_id: str,
+        epoch: int,
+        why: Problem,
+        *,
+        count_attempt: bool = True,
+        relief: Relief | None = None,
+        lighter: GenerationRequest | None = None,
+    ) -> bool:
+        def change(session: Session, row: JobRow) -> None:
+            if lighter is not None:
+                row.asked, row.request = row.asked or row.request, lighter.model_dump_json()
+            row.state, row.progress, row.started_at = str(JobState.QUEUED), None, None
+            row.attempts -= 0 if count_attempt else 1
+            row.relief = row.relief if relief is None else relief.model_dump_json()
+            tell(session, self._clock, row, "requeued", "Put back into the queue.", why)
+            if row.cancel_requested:
+                self._finish(session, row, JobState.CANCELLED, None)
+
+        return self._change_run(job_id, epoch, change)
+
+    def _change_run(
+        self, job_id: str, epoch: int, change: Callable[[Session, JobRow], None]
+    ) -> bool:
+        """One transaction on the row of a run that lists show; False when its epoch is over."""
+
         def work(session: Session) -> bool:
             row = self._fenced(session, job_id, epoch)
             if row is None:
                 return False
-            row.state, row.progress, row.started_at = str(JobState.QUEUED), None, None
-            row.attempts -= 0 if count_attempt else 1
-            self._tell(session, row, "requeued", "Put back into the queue.", why)
-            if row.cancel_requested:
-                self._finish(session, row, JobState.CANCELLED, None)
+            change(session, row)
             self._changed(session, row)
             return True
 
@@ -272,19 +323,26 @@ class SqlJobStore:
     # Shared steps, each inside the caller's transaction
 
     def _insert(self, session: Session, person: Person, new: NewJob) -> JobRow:
+        number = next_value(session, NUMBER)
         row = JobRow(
             id=self._secrets.new_id(),
-            number=_next(session, "number"),
+            number=number,
+            place=number,
             owner=person.id,
             key=new.key,
             request=new.request.model_dump_json(),
             state=str(JobState.QUEUED),
             parent_id=new.parent_id,
+            asked=new.asked.model_dump_json() if new.asked else None,
+            latents_of=new.latents_of,
+            relief=new.relief.model_dump_json(),
             created_at=self._clock.now(),
         )
         session.add(row)
         session.flush()
-        self._tell(session, row, "queued", "Queued.")
+        tell(session, self._clock, row, "queued", new.told)
+        for moved in to_front(session, row) if new.first else ():
+            self._changed(session, moved)
         return self._changed(session, row)
 
     def _waiting(self, session: Session, person: Person) -> int:
@@ -318,55 +376,23 @@ class SqlJobStore:
         row.state, row.finished_at, row.hold = str(state), self._clock.now(), ""
         row.problem = problem.model_dump_json() if problem else None
         if state in END_TEXTS:
-            self._tell(session, row, str(state), END_TEXTS[state], problem)
+            tell(session, self._clock, row, str(state), END_TEXTS[state], problem)
 
     def _changed(self, session: Session, row: JobRow) -> JobRow:
-        row.revision = _next(session, "revision")
+        row.revision = changed(session)
         session.add(row)
         session.flush()
         return row
 
-    def _tell(
-        self,
-        session: Session,
-        row: JobRow,
-        kind: str,
-        text: str,
-        problem: Problem | None = None,
-    ) -> None:
-        session.add(
-            JobEventRow(
-                job_id=row.id,
-                at=self._clock.now(),
-                kind=kind,
-                text=text,
-                problem=problem.model_dump_json() if problem else None,
-            )
-        )
+    def _hold(self, session: Session, row: JobRow, reason: HoldReason) -> None:
+        if row.hold == reason:
+            return
+        row.hold = str(reason)
+        tell(session, self._clock, row, "hold", HOLD_TEXTS[reason])
+        self._changed(session, row)
 
 
-def _next(session: Session, counter: str) -> int:
-    """The counter's next value; the row lock of the update orders all writers."""
-    row = session.get(CounterRow, counter, with_for_update=True)
-    if row is None:
-        row = CounterRow(name=counter)
-        session.add(row)
-    row.value += 1
-    session.flush()
-    return row.value
-
-
-def _too_many(most: int) -> Problem:
-    return Problem(
-        code="quota_reached",
-        what=f"You have {most} jobs waiting, which is the most allowed.",
-        cure="Cancel one, or wait until one has started.",
-    )
-
-
-def _already_over() -> Problem:
-    return Problem(code="already_over", what="This job has already ended.")
-
-
-def _not_over() -> Problem:
-    return Problem(code="not_over", what="This job has not ended yet.", cure="Cancel it first.")
+def _is_paused(session: Session, row: JobRow) -> bool:
+    """The job's own pause, or that of its person's whole queue."""
+    owner = session.get(PersonRow, row.owner)
+    return row.hold == HoldReason.PAUSED or (owner is not None and owner.paused)

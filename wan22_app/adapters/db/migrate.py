@@ -55,6 +55,20 @@ def check(url: str) -> None:
         raise CannotStart(_old())
 
 
+def revision(url: str) -> str | None:
+    """The revision of an existing database, None without tables.
+
+    Raises CannotStart for one that is newer than the code or cannot be read.
+    """
+    engine = create_engine(url)
+    try:
+        current = _current(engine)
+    finally:
+        engine.dispose()
+    _refuse_newer(current)
+    return current
+
+
 def _config(url: str) -> Config:
     config = Config(str(PROJECT / "alembic.ini"))
     config.set_main_option("script_location", str(PROJECT / "alembic").replace("%", "%%"))

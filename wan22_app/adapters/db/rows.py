@@ -1,6 +1,7 @@
 """Between rows and domain values."""
 
 import json
+import unicodedata
 from typing import Any
 
 from wan22_app.adapters.db.tables import JobEventRow, JobRow, OutputRow
@@ -9,6 +10,7 @@ from wan22_app.domain.generation import GenerationRequest
 from wan22_app.domain.job import HoldReason, Job, JobEvent, JobState, Progress
 from wan22_app.domain.memory import MemoryPlan
 from wan22_app.domain.output import Output
+from wan22_app.domain.relief import Relief
 
 
 def job_of(row: JobRow) -> Job:
@@ -16,6 +18,7 @@ def job_of(row: JobRow) -> Job:
     return Job(
         id=row.id,
         number=row.number,
+        place=row.place,
         owner=row.owner,
         request=GenerationRequest.model_validate_json(row.request),
         state=JobState(row.state),
@@ -25,7 +28,10 @@ def job_of(row: JobRow) -> Job:
         epoch=row.epoch,
         revision=row.revision,
         parent_id=row.parent_id,
+        asked=GenerationRequest.model_validate_json(row.asked) if row.asked else None,
+        latents_of=row.latents_of,
         plan=MemoryPlan.model_validate_json(row.plan) if row.plan else None,
+        relief=Relief.model_validate_json(row.relief) if row.relief else Relief(),
         progress=Progress.model_validate_json(row.progress) if row.progress else None,
         problem=Problem.model_validate_json(row.problem) if row.problem else None,
         created_at=row.created_at,
@@ -48,9 +54,10 @@ def event_of(row: JobEventRow) -> JobEvent:
 
 def output_of(row: OutputRow) -> Output:
     """The domain value of a published video."""
-    values = row.model_dump() | {
+    values = row.model_dump(exclude={"model", "search"}) | {
         "request": GenerationRequest.model_validate_json(row.request),
         "seconds": json.loads(row.seconds),
+        "asked": GenerationRequest.model_validate_json(row.asked) if row.asked else None,
     }
     return Output.model_validate(values)
 
@@ -60,5 +67,13 @@ def row_of(output: Output) -> OutputRow:
     values: dict[str, Any] = dict(output) | {
         "request": output.request.model_dump_json(),
         "seconds": json.dumps(output.seconds),
+        "asked": output.asked.model_dump_json() if output.asked else None,
+        "model": output.request.model,
+        "search": folded(output.request.prompt),
     }
     return OutputRow(**values)
+
+
+def folded(text: str) -> str:
+    """A text as it is searched: compatible characters made one, case folded."""
+    return unicodedata.normalize("NFKC", text).casefold()

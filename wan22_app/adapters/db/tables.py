@@ -5,7 +5,16 @@
 
 from datetime import UTC, datetime
 
-from sqlalchemy import DateTime, ForeignKey, Index, Text, TypeDecorator, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    DateTime,
+    ForeignKey,
+    Index,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    false,
+)
 from sqlalchemy.engine import Dialect
 from sqlmodel import Column, Field, SQLModel
 
@@ -41,19 +50,28 @@ class PersonRow(SQLModel, table=True):
     __tablename__ = "person"
     id: str = Field(primary_key=True, max_length=64)
     name: str
+    paused: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    served: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
 
 
 class JobRow(SQLModel, table=True):
-    """One job. ``request``, ``plan``, ``progress`` and ``problem`` are JSON of domain values."""
+    """One job. ``request``, ``asked``, ``plan``, ``relief``, ``progress`` and ``problem`` are JSON.
+
+    ``number`` counts submissions; ``place`` orders the queue and is what a reorder permutes.
+    """
 
     __tablename__ = "job"
     __table_args__ = (
         UniqueConstraint("owner", "key", name="uq_job_owner_key"),
         Index("ix_job_state_owner_number", "state", "owner", "number"),
         Index("ix_job_owner_number", "owner", "number"),
+        Index("ix_job_owner_finished_at", "owner", "finished_at"),
+        Index("ix_job_state_owner_hold_place", "state", "owner", "hold", "place"),
+        Index("ix_job_owner_state_place", "owner", "state", "place"),
     )
     id: str = Field(primary_key=True, max_length=32)
     number: int = Field(unique=True)
+    place: int = Field(index=True)
     owner: str = Field(sa_column=Column(ForeignKey("person.id"), nullable=False))
     key: str = Field(max_length=64)
     request: str = Field(sa_column=Column(Text, nullable=False))
@@ -64,7 +82,10 @@ class JobRow(SQLModel, table=True):
     epoch: int = 0
     revision: int = Field(default=0, index=True)
     parent_id: str | None = Field(default=None, max_length=32)
+    latents_of: str = Field(default="", max_length=32, sa_column_kwargs={"server_default": ""})
+    asked: str | None = Field(default=None, sa_column=Column(Text))
     plan: str | None = Field(default=None, sa_column=Column(Text))
+    relief: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
     progress: str | None = Field(default=None, sa_column=Column(Text))
     problem: str | None = Field(default=None, sa_column=Column(Text))
     created_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
@@ -86,7 +107,10 @@ class JobEventRow(SQLModel, table=True):
 
 
 class OutputRow(SQLModel, table=True):
-    """A published video. Its key is the job's: at most one output for a job."""
+    """A published video. Its key is the job's: at most one output for a job.
+
+    ``search`` is the prompt as it is searched (folded case), ``model`` a copy out of the request.
+    """
 
     __tablename__ = "output"
     __table_args__ = (Index("ix_output_owner_created_at", "owner", "created_at"),)
@@ -103,7 +127,76 @@ class OutputRow(SQLModel, table=True):
     sha256: str
     latents_sha256: str
     seconds: str = Field(sa_column=Column(Text, nullable=False))
+    asked: str | None = Field(default=None, sa_column=Column(Text))
     created_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    model: str = Field(max_length=80)
+    search: str = Field(sa_column=Column(Text, nullable=False))
+    favourite: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    deleted_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+
+
+class ExperienceRow(SQLModel, table=True):
+    """Relief with which a model could make a video of this many pixels on this device."""
+
+    __tablename__ = "experience"
+    model: str = Field(primary_key=True, max_length=80)
+    device: str = Field(primary_key=True, max_length=80)
+    pixels: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    relief: str = Field(sa_column=Column(Text, nullable=False))
+    at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+
+
+class SampleRow(SQLModel, table=True):
+    """The machine's figures at one moment. What the machine does not tell is NULL, never zero."""
+
+    __tablename__ = "sample"
+    at: datetime = Field(sa_column=Column(UtcDateTime, primary_key=True))
+    cpu_percent: float
+    ram_used: int = Field(sa_column=Column(BigInteger, nullable=False))
+    ram_total: int = Field(sa_column=Column(BigInteger, nullable=False))
+    gpu_percent: float | None = None
+    vram_used: int | None = Field(default=None, sa_column=Column(BigInteger))
+    vram_total: int | None = Field(default=None, sa_column=Column(BigInteger))
+    disk_free: int = Field(sa_column=Column(BigInteger, nullable=False))
+    disk_total: int = Field(sa_column=Column(BigInteger, nullable=False))
+
+
+class SettingRow(SQLModel, table=True):
+    """A default that was changed on a page; ``value`` is JSON. It wins over files and code."""
+
+    __tablename__ = "setting"
+    name: str = Field(primary_key=True, max_length=64)
+    value: str = Field(sa_column=Column(Text, nullable=False))
+
+
+class PresetRow(SQLModel, table=True):
+    """A person's named partial request; ``fields`` is JSON."""
+
+    __tablename__ = "preset"
+    __table_args__ = (UniqueConstraint("owner", "name", name="uq_preset_owner_name"),)
+    id: str = Field(primary_key=True, max_length=32)
+    owner: str = Field(sa_column=Column(ForeignKey("person.id"), nullable=False))
+    name: str = Field(max_length=60)
+    fields: str = Field(sa_column=Column(Text, nullable=False))
+
+
+class DownloadRow(SQLModel, table=True):
+    """Weights on their way to this machine. Bytes, not GiB."""
+
+    __tablename__ = "download"
+    id: str = Field(primary_key=True, max_length=32)
+    owner: str = Field(sa_column=Column(ForeignKey("person.id"), nullable=False))
+    model: str = Field(max_length=80, index=True)
+    state: str = Field(max_length=16, index=True)
+    cancel_requested: bool = False
+    attempts: int = 0
+    done_bytes: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
+    total_bytes: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
+    bytes_per_second: float = 0.0
+    problem: str | None = Field(default=None, sa_column=Column(Text))
+    created_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    retry_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+    finished_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
 
 
 class LoraRow(SQLModel, table=True):

@@ -2,12 +2,14 @@
 
 import reflex as rx
 
-from wan22_app.domain.generation import PROMPT_LIMIT
 from wan22_app.web import words
 from wan22_app.web.choices import ModelView
+from wan22_app.web.components.enhance import prompt_tools
 from wan22_app.web.components.fields import below, buttons, choice, labelled, number
+from wan22_app.web.components.preferences import preset_menu
+from wan22_app.web.components.start_image import image_field
 from wan22_app.web.live import LiveState
-from wan22_app.web.state.form import UPLOAD_ID, FormState
+from wan22_app.web.state.form import FormState
 
 
 def form() -> rx.Component:
@@ -25,9 +27,18 @@ def form() -> rx.Component:
             wrap="wrap",
             gap="16px",
         ),
-        seed_field(),
+        rx.flex(
+            seed_field(),
+            preset_menu(),
+            justify="between",
+            align="end",
+            wrap="wrap",
+            gap="16px",
+            width="100%",
+        ),
         advanced(),
         verdict(),
+        rx.cond(LiveState.waiting.length() > 0, run_first()),
         generate_button(),
         spacing="4",
         width="100%",
@@ -65,15 +76,10 @@ def model_field() -> rx.Component:
 
 
 def prompt_field() -> rx.Component:
-    """The prompt with its counter."""
+    """The prompt with its enhancer, examples and counter."""
     return rx.box(
-        rx.hstack(
-            rx.el.label(
-                rx.text(words.PROMPT, size="2", weight="medium", as_="span"), html_for="prompt"
-            ),
-            rx.spacer(),
-            rx.text(FormState.prompt.length(), f" / {PROMPT_LIMIT}", size="1", color_scheme="gray"),
-            width="100%",
+        rx.el.label(
+            rx.text(words.PROMPT, size="2", weight="medium", as_="span"), html_for="prompt"
         ),
         rx.text_area(
             id="prompt",
@@ -87,43 +93,7 @@ def prompt_field() -> rx.Component:
             auto_focus=True,
         ),
         below("prompt"),
-        width="100%",
-    )
-
-
-def image_field() -> rx.Component:
-    """Drop, look at, replace and remove the start image."""
-    hint = rx.cond(FormState.chosen.needs_image, words.IMAGE_REQUIRED, words.IMAGE_OPTIONAL)
-    empty = rx.upload(
-        rx.el.div(hint),
-        rx.el.div(words.IMAGE_TYPES, class_name="wan-hint"),
-        id=UPLOAD_ID,
-        multiple=False,
-        max_files=1,
-        on_drop=FormState.take_image(rx.upload_files(upload_id=UPLOAD_ID)),
-        class_name="wan-drop",
-        border="1px dashed var(--gray-a8)",
-        padding="16px",
-        aria_label=words.START_IMAGE,
-    )
-    chosen = rx.hstack(
-        rx.el.img(
-            src=FormState.image_src, alt=words.IMAGE_ALT, id="start-preview",
-            style={"maxHeight": "128px", "maxWidth": "60%", "borderRadius": "8px"},
-        ),
-        rx.vstack(
-            rx.text(FormState.image_width, "×", FormState.image_height, size="1"),
-            rx.button(
-                words.REMOVE_IMAGE, on_click=FormState.drop_image, variant="soft",
-                color_scheme="gray", size="2",
-            ),
-        ),
-        align="center",
-    )  # fmt: skip
-    return rx.box(
-        rx.text(words.START_IMAGE, size="2", weight="medium", margin_bottom="4px"),
-        rx.cond(FormState.image_sha256 != "", chosen, empty),
-        below("image"),
+        prompt_tools(),
         width="100%",
     )
 
@@ -139,6 +109,8 @@ def seed_field() -> rx.Component:
                 placeholder=words.SEED_HINT,
                 on_change=lambda value: FormState.change("seed", value),
                 input_mode="numeric",
+                aria_invalid=FormState.errors.contains("seed"),
+                aria_describedby="seed-error",
                 width="176px",
             ),
             rx.icon_button(
@@ -172,6 +144,7 @@ def advanced() -> rx.Component:
             class_name="wan-fields",
         ),
         rx.box(negative_field(), margin_top="16px"),
+        consent(),
         rx.button(
             words.RESET, on_click=FormState.reset_fields, variant="ghost", size="2",
             margin_top="16px",
@@ -180,6 +153,27 @@ def advanced() -> rx.Component:
         id="advanced",
         style={"width": "100%"},
     )  # fmt: skip
+
+
+def consent() -> rx.Component:
+    """Whether a lighter video is better than none."""
+    return rx.box(
+        rx.hstack(
+            rx.switch(
+                id="may_reduce",
+                checked=FormState.may_reduce == "True",
+                on_change=FormState.allow_less,
+                aria_describedby="may_reduce-hint",
+            ),
+            rx.el.label(
+                rx.text(words.MAY_REDUCE, size="2", weight="medium", as_="span"),
+                html_for="may_reduce",
+            ),
+            align="center",
+        ),
+        rx.el.div(words.MAY_REDUCE_HINT, class_name="wan-hint", id="may_reduce-hint"),
+        margin_top="16px",
+    )
 
 
 def lora_field() -> rx.Component:
@@ -241,10 +235,25 @@ def verdict() -> rx.Component:
     )
 
 
+def run_first() -> rx.Component:
+    """The order among one's own jobs; nobody else waits longer for it."""
+    return rx.el.label(
+        rx.hstack(
+            rx.checkbox(checked=FormState.first, on_change=FormState.put_first, id="run-first"),
+            rx.text(words.RUN_FIRST, size="2", as_="span"),
+            align="center",
+            min_height="40px",
+        ),
+        html_for="run-first",
+    )
+
+
 def generate_button() -> rx.Component:
     """Says what it does; Ctrl+Enter presses it."""
     return rx.button(
-        LiveState.button,
+        rx.cond(
+            FormState.first & (LiveState.waiting.length() > 0), words.ADD_FIRST, LiveState.button
+        ),
         rx.spacer(),
         rx.el.kbd("Ctrl Enter", class_name="wan-kbd"),
         on_click=FormState.submit(FormState.key),

@@ -39,10 +39,13 @@ def progress_lines() -> rx.Component:
             rx.text(progress.count, size="2", id="stage-count"),
             rx.text(progress.expert, size="2", color_scheme="gray"),
             rx.spacer(),
-            rx.text(progress.elapsed, " ", words.ELAPSED, size="2", color_scheme="gray"),
-            rx.cond(
-                progress.left != "",
-                rx.text("·  ", progress.left, " ", words.LEFT, size="2", color_scheme="gray"),
+            rx.text(
+                progress.elapsed,
+                " ",
+                words.ELAPSED,
+                rx.cond(progress.left != "", " · " + progress.left + " " + words.LEFT, ""),
+                size="2",
+                color_scheme="gray",
             ),
             width="100%",
             wrap="wrap",
@@ -72,46 +75,79 @@ def problem(job: rx.Var[JobView]) -> rx.Component:
         rx.box(
             rx.text(job.what, size="2", weight="medium"),
             rx.text(job.cause, " ", job.cure, size="2", color_scheme="gray"),
-            rx.cond(
-                job.evidence != "",
-                rx.el.details(
-                    rx.el.summary(words.EVIDENCE, style={"cursor": "pointer", "fontSize": "12px"}),
-                    rx.el.div(job.evidence, class_name="wan-evidence"),
-                ),
-            ),
+            rx.cond(job.evidence != "", evidence(job.evidence)),
         ),
     )
 
 
-def row(job: rx.Var[JobView], *actions: rx.Component) -> rx.Component:
-    """A job in a list."""
-    return rx.el.li(
-        rx.el.div(
-            rx.text(job.prompt, size="2", class_name="wan-clip"),
-            rx.hstack(
-                state_badge(job),
-                rx.text(
-                    job.model, " · ", job.size, " · ", job.duration, " · ", job.created, size="1",
-                    color_scheme="gray",
-                ),
-                wrap="wrap",
-                spacing="2",
-                margin_top="4px",
-            ),
-            problem(job),
-            class_name="wan-grow",
+def evidence(text: rx.Var[str]) -> rx.Component:
+    """Logs and figures, folded."""
+    return rx.el.details(
+        rx.el.summary(words.EVIDENCE, style={"cursor": "pointer", "fontSize": "12px"}),
+        rx.el.div(text, class_name="wan-evidence"),
+    )
+
+
+def headline(job: rx.Var[JobView]) -> rx.Component:
+    """The prompt in one line."""
+    return rx.text(job.prompt, size="2", class_name="wan-clip")
+
+
+def facts(job: rx.Var[JobView], *more: rx.Var[str] | str) -> rx.Component:
+    """State, model, size, length and when."""
+    return rx.hstack(
+        state_badge(job),
+        rx.text(
+            job.model, " · ", job.size, " · ", job.duration, " · ", job.created, *more, size="1",
+            color_scheme="gray",
         ),
-        rx.hstack(*actions, spacing="2"),
-        class_name="wan-row",
+        wrap="wrap",
+        spacing="2",
+        margin_top="4px",
     )  # fmt: skip
 
 
+def chances(job: rx.Var[JobView]) -> rx.Component:
+    """What can be tried after a failure; what costs the least time first."""
+    return rx.flex(
+        rx.cond(
+            job.decodable,
+            rx.button(
+                rx.icon("film", size=16), words.DECODE_AGAIN, size="2", variant="soft",
+                on_click=StageState.decode_again(job.id), title=words.DECODE_AGAIN_HINT,
+            ),
+        ),
+        rx.cond(
+            job.change != "",
+            rx.button(
+                rx.icon("minimize-2", size=16), words.TRY_WITH + job.change, size="2",
+                variant="soft", on_click=StageState.retry_lighter(job.id), class_name="wan-wrap",
+            ),
+        ),
+        rx.button(
+            rx.icon("rotate-cw", size=16), words.RETRY, size="2", variant="soft",
+            color_scheme="gray", on_click=StageState.retry(job.id),
+        ),
+        wrap="wrap",
+        gap="8px",
+        class_name="wan-actions wan-chances",
+    )  # fmt: skip
+
+
+def reduced(job: rx.Var[JobView]) -> rx.Component:
+    """What was made less than it was asked, where that is so."""
+    return rx.cond(job.reduced != "", rx.text(job.reduced, size="1", color_scheme="gray"))
+
+
 def ended_actions(job: rx.Var[JobView]) -> tuple[rx.Component, ...]:
-    """What can be done with an ended job."""
+    """What can be done with an ended job; after a failure more is offered below its words."""
     return (
-        rx.icon_button(
-            rx.icon("rotate-cw", size=16), on_click=StageState.retry(job.id),
-            variant="soft", color_scheme="gray", aria_label=words.RETRY, title=words.RETRY,
+        rx.cond(
+            job.what == "",
+            rx.icon_button(
+                rx.icon("rotate-cw", size=16), on_click=StageState.retry(job.id),
+                variant="soft", color_scheme="gray", aria_label=words.RETRY, title=words.RETRY,
+            ),
         ),
         rx.icon_button(
             rx.icon("x", size=16), on_click=StageState.remove(job.id),

@@ -50,7 +50,7 @@ def at_work(job: rx.Var[JobView]) -> rx.Component:
     return rx.box(
         rx.el.div(
             rx.vstack(
-                rx.spinner(size="3"),
+                rx.cond(running, rx.spinner(size="3"), rx.icon("hourglass", color="var(--gray-9)")),
                 rx.text(job.prompt, size="2", color_scheme="gray", text_align="center"),
                 align="center",
                 padding="24px",
@@ -118,6 +118,7 @@ def finished(job: rx.Var[JobView]) -> rx.Component:
             wrap="wrap",
             align="start",
         ),
+        jobs.reduced(job),
         id="finished",
     )  # fmt: skip
 
@@ -148,7 +149,7 @@ def ended(job: rx.Var[JobView]) -> rx.Component:
             rx.vstack(
                 jobs.state_badge(job),
                 jobs.problem(job),
-                rx.button(words.RETRY, on_click=StageState.retry(job.id), size="2"),
+                jobs.chances(job),
                 align="center",
                 padding="24px",
                 max_width="560px",

@@ -3,7 +3,7 @@
 import reflex as rx
 
 from wan22_app.web import words
-from wan22_app.web.choices import ModelView
+from wan22_app.web.components import models, preferences
 from wan22_app.web.layout import frame, title
 from wan22_app.web.state.machine import MachineState
 from wan22_app.web.state.stage import StageState
@@ -40,13 +40,12 @@ def page() -> rx.Component:
                 width="100%",
                 **PANEL,
             ),
+            rx.box(folders(), width="100%", **PANEL),
+            rx.box(preferences.defaults(), width="100%", **PANEL),
+            rx.box(preferences.presets(), width="100%", **PANEL),
             rx.box(
                 rx.heading(words.MODELS, size="3", as_="h2"),
-                rx.el.ul(
-                    rx.foreach(MachineState.models, model_row),
-                    id="models",
-                    style={"listStyle": "none", "padding": 0},
-                ),
+                models.models(),
                 width="100%",
                 **PANEL,
             ),
@@ -54,6 +53,24 @@ def page() -> rx.Component:
             width="100%",
         ),
     )  # fmt: skip
+
+
+def folders() -> rx.Component:
+    """Where everything lies, and how much room is left there."""
+
+    def row(folder: rx.Var[dict[str, str]]) -> rx.Component:
+        return rx.el.li(
+            rx.text(folder["name"], size="2", class_name="wan-folder"),
+            rx.el.code(folder["path"], class_name="wan-grow wan-path"),
+            rx.text(folder["free"], size="1", color_scheme="gray"),
+            class_name="wan-row",
+        )
+
+    return rx.fragment(
+        rx.heading(words.FOLDERS, size="3", as_="h2"),
+        rx.text(words.FOLDERS_HINT, size="1", color_scheme="gray", margin_top="4px"),
+        rx.el.ul(rx.foreach(MachineState.folders, row), class_name="wan-rows", id="folders"),
+    )
 
 
 def check_row(check: rx.Var[dict[str, str]]) -> rx.Component:
@@ -70,20 +87,3 @@ def check_row(check: rx.Var[dict[str, str]]) -> rx.Component:
         ),
         class_name="wan-row",
     )  # fmt: skip
-
-
-def model_row(model: rx.Var[ModelView]) -> rx.Component:
-    """A model and what it needs."""
-    return rx.el.li(
-        rx.badge(
-            rx.cond(model.ready, words.READY, words.MISSING),
-            color_scheme=rx.cond(model.ready, "grass", "gray"),
-            variant="soft",
-        ),
-        rx.el.div(
-            rx.text(model.name, size="2", weight="medium"),
-            rx.text(model.note, " ", model.cure, size="1", color_scheme="gray"),
-            class_name="wan-grow",
-        ),
-        class_name="wan-row",
-    )

@@ -1,30 +1,35 @@
-"""Finished videos."""
+"""Finished videos: the grid, and beside it the one that is open."""
+
+from pathlib import Path
 
 import reflex as rx
 
 from wan22_app.web import words
-from wan22_app.web.components import stage
-from wan22_app.web.layout import empty, frame, title
-from wan22_app.web.live import LiveState
-from wan22_app.web.state.stage import StageState
+from wan22_app.web.components.detail import side
+from wan22_app.web.components.outputs import bar, gallery, undo_button
+from wan22_app.web.layout import frame, title
+from wan22_app.web.state.brought import BroughtState
+from wan22_app.web.state.detail import DetailState
+
+SCRIPT = Path(__file__).parents[1] / "outputs.js"
 
 
 def page() -> rx.Component:
-    """The player above the posters."""
+    """The grid stays where it is: an open video takes a column of its own."""
+    opened = (DetailState.view.id != "") | (BroughtState.title != "")
     return frame(
         "/outputs",
         title(words.OUTPUTS),
-        rx.cond(
-            StageState.shown.id != "",
-            rx.box(stage.result(StageState.shown), max_width="960px", margin_bottom="24px"),
-        ),
-        rx.cond(
-            LiveState.results.length() > 0,
+        rx.el.div(
+            bar(),
             rx.el.div(
-                rx.foreach(LiveState.results, stage.poster),
-                class_name="wan-gallery",
-                id="gallery",
+                gallery(),
+                side(),
+                class_name=rx.cond(opened, "wan-split wan-split-open", "wan-split"),
             ),
-            empty(words.OUTPUTS_EMPTY, "images"),
+            rx.el.div(words.DROP_HERE, class_name="wan-dropzone", aria_hidden=True),
+            undo_button(),
+            id="outputs",
         ),
+        rx.script(SCRIPT.read_text(encoding="utf-8")),
     )

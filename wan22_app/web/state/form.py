@@ -8,25 +8,29 @@ from typing import Any
 import reflex as rx
 
 from wan22_app.bootstrap import services
+from wan22_app.domain import loras
 from wan22_app.domain.catalog import CATALOG, ModelEntry, ModelSpec, Size
+from wan22_app.domain.defaults import GenerationDefaults
 from wan22_app.domain.errors import UserError
-from wan22_app.domain.generation import MAX_SEED, ImageRef
+from wan22_app.domain.generation import MAX_SEED, GenerationRequest, ImageRef
 from wan22_app.web import choices, words
 from wan22_app.web.choices import ModelView
-from wan22_app.web.security import Policy, person_of, policy
+from wan22_app.web.counter import Counted, counted
+from wan22_app.web.pictures import from_draft
+from wan22_app.web.security import Policy, is_text, person_of, policy
 from wan22_app.web.state.stage import StageState
-from wan22_app.web.urls import image_url
-from wan22_app.web.verdict import VerdictView, verdict_view
+from wan22_app.web.state.start_image import StartImage
+from wan22_app.web.verdict import VerdictView, problems_text, verdict_view, without_weights
 
 TEXT_FIELDS = (
     "prompt", "negative_prompt", "width", "height", "frames", "fps", "steps", "guidance",
-    "guidance_low", "shift", "seed", "precision", "offload", "tile", "lora", "lora_strength",
+    "guidance_low", "shift", "seed", "precision", "offload", "tile", "may_reduce", "lora",
+    "lora_strength",
 )  # fmt: skip
 LONGEST = 5000
-UPLOAD_ID = "start-image"
 
 
-class FormState(rx.State):
+class FormState(StartImage, rx.State):
     """One tab's form. Fields are the texts that were typed; the domain judges them."""
 
     model: str = ""
@@ -44,12 +48,9 @@ class FormState(rx.State):
     precision: str = "bf16"
     offload: str = "auto"
     tile: str = "auto"
+    may_reduce: str = "False"
     lora: str = ""
     lora_strength: str = "1.0"
-    image_sha256: str = ""
-    image_width: int = 0
-    image_height: int = 0
-    image_src: str = ""
 
     models: list[ModelView] = []
     chosen: ModelView = ModelView()
@@ -62,23 +63,19 @@ class FormState(rx.State):
     length: str = ""
     errors: dict[str, str] = {}
     verdict: VerdictView = VerdictView()
+    counted: Counted = Counted()
     key: str = ""
+    first: bool = False
     sending: bool = False
     draft: str = rx.LocalStorage("", name="wan22_draft")
     _touched: bool = False
+    _standing: GenerationDefaults = GenerationDefaults()
 
     @rx.event
     @policy(Policy.PERSON)
     async def load(self) -> None:
         """Fill the lists, and the form from the draft that the browser kept."""
-        entries = await asyncio.to_thread(services().library.entries)
-        ready_first = sorted(entries, key=lambda entry: not entry.ready)
-        self.models = [choices.model_view(entry) for entry in ready_first]
-        self.loras = list(await asyncio.to_thread(services().library.loras))
-        self.key = self.key or secrets.token_hex(16)
-        if not self.model:
-            self._choose(next(iter(ready_first)))
-            self._restore(self.draft)
+        await self._open()
         await self._judge()
 
     @rx.event
@@ -96,6 +93,7 @@ class FormState(rx.State):
     @policy(Policy.PERSON)
     async def choose_model(self, key: str) -> None:
         """Another model brings its own defaults; prompt, image and seed stay."""
+        await self._stand()
         for entry in await asyncio.to_thread(services().library.entries):
             if entry.spec.key == key:
                 self._choose(entry)
@@ -119,10 +117,10 @@ class FormState(rx.State):
     @policy(Policy.PERSON)
     async def choose_length(self, length: str | list[str]) -> None:
         """Seconds become a legal frame count at the chosen rate."""
-        seconds = str(length).removesuffix(" s")
-        if seconds.isdigit():
-            fps = int(self.fps) if self.fps.isdigit() else self._spec().fps
-            self.frames = str(choices.frames_for(self._spec(), int(seconds), fps))
+        seconds = choices.whole(str(length).removesuffix(" s"))
+        if seconds:
+            fps = choices.whole(self.fps) or self._spec().fps
+            self.frames = str(choices.frames_for(self._spec(), seconds, fps))
         self._mark_choices()
         await self._judge()
 
@@ -135,37 +133,26 @@ class FormState(rx.State):
 
     @rx.event
     @policy(Policy.PERSON)
+    async def allow_less(self, allowed: bool) -> None:
+        """Agree to a lighter video where memory runs out, or take it back."""
+        self.may_reduce = str(allowed is True)
+        await self._judge()
+
+    @rx.event
+    @policy(Policy.PERSON)
+    def put_first(self, first: bool) -> None:
+        """The job goes before one's own other waiting jobs."""
+        self.first = first is True
+
+    @rx.event
+    @policy(Policy.PERSON)
     async def reset_fields(self) -> None:
         """Back to the model's defaults; the prompt stays."""
+        await self._stand()
         for entry in await asyncio.to_thread(services().library.entries):
             if entry.spec.key == self.model:
                 self._choose(entry)
         self.seed, self.lora, self.lora_strength = "", "", "1.0"
-        await self._judge()
-
-    @rx.event
-    @policy(Policy.PERSON)
-    async def take_image(self, files: list[rx.UploadFile]) -> Any:
-        """Send the image through the gate; the form keeps only its hash."""
-        if not files:
-            return None
-        data = await files[0].read()
-        try:
-            image = await asyncio.to_thread(services().images.accept, data)
-        except UserError as error:
-            self._set_image(None)
-            await self._judge()
-            self.errors = {**self.errors, "image": error.problem.sentence()}
-            return rx.clear_selected_files(UPLOAD_ID)
-        self._set_image(image)
-        await self._judge()
-        return rx.clear_selected_files(UPLOAD_ID)
-
-    @rx.event
-    @policy(Policy.PERSON)
-    async def drop_image(self) -> None:
-        """Go on without an image."""
-        self._set_image(None)
         await self._judge()
 
     @rx.event
@@ -179,12 +166,12 @@ class FormState(rx.State):
         yield
         try:
             await asyncio.to_thread(
-                services().submission.submit, person_of(self), self._fields(), key
+                services().submission.submit, person_of(self), self._fields(), key, first=self.first
             )
         except UserError as error:
             self._show(error)
         else:
-            self.key = secrets.token_hex(16)
+            self.key, self.first = secrets.token_hex(16), False
             await self._judge()
             yield [StageState.follow, rx.toast.success(words.QUEUED)]
         finally:
@@ -198,17 +185,46 @@ class FormState(rx.State):
             job = await asyncio.to_thread(services().queue.get, person_of(self), str(job_id))
         except UserError:
             return
-        for entry in await asyncio.to_thread(services().library.entries):
-            if entry.spec.key == job.request.model:
-                self._choose(entry)
-        values = job.request.model_dump(exclude={"model", "image", "loras"})
-        self._fill({name: "" if v is None else str(v) for name, v in values.items()})
-        self._set_image(job.request.image)
-        lora = next(iter(job.request.loras), None)
-        self.lora, self.lora_strength = (lora.file, str(lora.strength)) if lora else ("", "1.0")
-        await self._judge()
+        await self._use(job.request)
 
     # Shared steps
+
+    async def _open(self) -> None:
+        await self._stand()
+        entries = await asyncio.to_thread(services().library.entries)
+        ready_first = sorted(entries, key=lambda entry: not entry.ready)
+        self.models = [choices.model_view(entry) for entry in ready_first]
+        self.loras = loras.offered(await asyncio.to_thread(services().library.loras))
+        self.key = self.key or secrets.token_hex(16)
+        if not self.model:
+            self._choose(next(iter(ready_first)))
+            self._restore(self.draft)
+
+    async def _use(self, request: GenerationRequest) -> None:
+        """Fill the form with settings of earlier; an unknown model leaves the chosen one."""
+        await self._open()
+        for entry in await asyncio.to_thread(services().library.entries):
+            if entry.spec.key == request.model:
+                self._choose(entry)
+        values = request.model_dump(exclude={"model", "image", "loras"})
+        self._fill({name: "" if v is None else str(v) for name, v in values.items()})
+        self._set_image(request.image)
+        self.lora = loras.name_of(request.loras)
+        self.lora_strength = str(request.loras[0].strength) if request.loras else "1.0"
+        await self._judge()
+
+    async def _start_from(self, image: ImageRef, maker: str) -> None:
+        """Take a start image. Where the chosen model takes none, the picture's own maker, or else
+        the first that runs here and takes one, is chosen."""
+        await self._open()
+        if not self.chosen.takes_image:
+            entries = await asyncio.to_thread(services().library.entries)
+            takers = [e for e in entries if choices.model_view(e).takes_image]
+            demo = self.chosen.demo
+            takers.sort(key=lambda e: (not e.ready, e.spec.key != maker, e.spec.demo is not demo))
+            self._choose(next(iter(takers)))
+        self._set_image(image)
+        await self._judge()
 
     def _spec(self) -> ModelSpec:
         """Limits of the chosen model, from the list that was loaded."""
@@ -228,14 +244,25 @@ class FormState(rx.State):
             "guidance": spec.guidance,
             "guidance_low": "" if spec.guidance_low is None else spec.guidance_low,
             "shift": spec.shift,
-            "precision": spec.precision,
-            "offload": "auto",
-            "tile": "auto",
+            **self._standing.fields(spec),
         }
         self._fill({name: str(value) for name, value in defaults.items()})
         if not self.chosen.takes_image:
             self._set_image(None)
         self._set_size(spec.size)
+
+    async def _stand(self) -> None:
+        """Take the defaults as they are kept now, for the next model that is chosen."""
+        self._standing = await asyncio.to_thread(services().preferences.defaults)
+
+    async def _apply(self, fields: dict[str, str]) -> None:
+        """Fill the form from a preset; prompt, image and seed stay."""
+        await self._stand()
+        for entry in await asyncio.to_thread(services().library.entries):
+            if entry.spec.key == fields.get("model"):
+                self._choose(entry)
+        self._fill(fields)
+        await self._judge()
 
     def _fill(self, values: dict[str, str]) -> None:
         for name in TEXT_FIELDS:
@@ -247,24 +274,19 @@ class FormState(rx.State):
         self.width, self.height = str(size.width), str(size.height)
         self._mark_choices()
 
-    def _set_image(self, image: ImageRef | None) -> None:
-        self.image_sha256 = image.sha256 if image else ""
-        self.image_width = image.width if image else 0
-        self.image_height = image.height if image else 0
-        self.image_src = image_url(image.sha256) if image else ""
-
     def _mark_choices(self) -> None:
         """Which of the buttons the exact numbers amount to."""
         spec = self._spec()
-        fps = int(self.fps) if self.fps.isdigit() and int(self.fps) > 0 else spec.fps
+        fps = choices.whole(self.fps) or spec.fps
         self.shapes = choices.shapes(spec)
         self.lengths = choices.lengths(spec, fps)
         self.length = next(
             (n for n in self.lengths
              if self.frames == str(choices.frames_for(spec, int(n.removesuffix(" s")), fps))), "",
         )  # fmt: skip
-        if self.width.isdigit() and self.height.isdigit() and int(self.height) * int(self.width):
-            size = Size(width=int(self.width), height=int(self.height))
+        width, height = choices.whole(self.width), choices.whole(self.height)
+        if width and height:
+            size = Size(width=width, height=height)
             self.shape = choices.shape_of(size)
             self.quality = choices.quality_of(size)
         self.qualities = choices.qualities(spec, self.shape)
@@ -274,10 +296,8 @@ class FormState(rx.State):
         fields["model"] = self.model
         if not self.chosen.two_experts:
             fields["guidance_low"] = None
-        if self.image_sha256 and self.chosen.takes_image:
-            fields["image"] = ImageRef(
-                sha256=self.image_sha256, width=self.image_width, height=self.image_height
-            )
+        if self._image is not None and self.chosen.takes_image:
+            fields["image"] = self._image
         return fields
 
     async def _judge(self) -> None:
@@ -288,17 +308,34 @@ class FormState(rx.State):
         errors = {p.field: p.sentence() for p in reversed(verdict.problems) if p.field}
         if pristine:
             errors.pop("prompt", None)
+        if self._image_fault:
+            errors["image"] = self._image_fault
         if errors != self.errors:
             self.errors = errors
         view = verdict_view(verdict, pristine=pristine)
         if not self.chosen.ready and self.chosen.key:
-            view = VerdictView("bad", f"{self.chosen.note} {self.chosen.cure}", view.made)
+            view = await self._without_weights(view)
         if view != self.verdict:
             self.verdict = view
+        length = await asyncio.to_thread(counted, person_of(self), self.model, self.prompt)
+        if length != self.counted:
+            self.counted = length
+        self._frame()
         self._keep_draft()
 
+    async def _without_weights(self, view: VerdictView) -> VerdictView:
+        """The verdict for a model that is not here, unless it has come since the list was read."""
+        entries = await asyncio.to_thread(services().library.entries)
+        come = [e for e in entries if e.spec.key == self.chosen.key and e.ready]
+        if come:
+            await self._open()
+            self.chosen = choices.model_view(come[0])
+            return view
+        coming = await asyncio.to_thread(services().weights.on_their_way, self.chosen.key)
+        return without_weights(view, f"{self.chosen.note} {self.chosen.cure}", coming=coming)
+
     def _keep_draft(self) -> None:
-        image = [self.image_sha256, self.image_width, self.image_height]
+        image = self._image.model_dump() if self._image else None
         values = {name: getattr(self, name) for name in TEXT_FIELDS}
         draft = json.dumps({"model": self.model, "image": image, **values})
         if draft != self.draft:
@@ -313,17 +350,17 @@ class FormState(rx.State):
             if entry is None:
                 return
             self._choose(entry)
-            texts = {n: v for n, v in values.items() if n in TEXT_FIELDS and isinstance(v, str)}
+            texts = {
+                name: value
+                for name, value in values.items()
+                if name in TEXT_FIELDS and isinstance(value, str) and is_text(value)
+            }
             self._fill(texts)
-            sha256, width, height = values.get("image") or ("", 0, 0)
-            if sha256:
-                self._set_image(ImageRef(sha256=sha256, width=width, height=height))
-        except (ValueError, TypeError, AttributeError):
+            self._set_image(from_draft(values.get("image")))
+        except (ValueError, TypeError, AttributeError, RecursionError):
             return
 
     def _show(self, error: UserError) -> None:
         """Problems of fields stand beside them, the rest above the button."""
         self.errors = {p.field: p.sentence() for p in error.problems if p.field}
-        general = [p.sentence() for p in error.problems if p.field in ("", "model")]
-        text = " ".join(general) or words.FIX_FIELDS
-        self.verdict = VerdictView("bad", text, self.verdict.made)
+        self.verdict = VerdictView("bad", problems_text(error.problems), self.verdict.made)

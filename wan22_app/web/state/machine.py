@@ -1,20 +1,21 @@
 """What this machine has and lacks."""
 
 import asyncio
+import shutil
+from pathlib import Path
 
 import reflex as rx
 
 from wan22_app.bootstrap import services
-from wan22_app.web import choices, words
-from wan22_app.web.choices import ModelView
+from wan22_app.web import words
 from wan22_app.web.security import Policy, policy
 
 
 class MachineState(rx.State):
-    """The doctor's report and the models."""
+    """The doctor's report; the models are live."""
 
     checks: list[dict[str, str]] = []
-    models: list[ModelView] = []
+    folders: list[dict[str, str]] = []
     looked: bool = False
 
     @rx.event
@@ -29,5 +30,32 @@ class MachineState(rx.State):
             for check in report
             if check.name not in names
         ]
-        self.models = [choices.model_view(entry) for entry in entries]
+        self.folders = await asyncio.to_thread(_folders)
         self.looked = True
+
+
+def _folders() -> list[dict[str, str]]:
+    """The folders in force and the room on their disks."""
+    settings = services().settings
+    places = {
+        "Outputs": settings.outputs,
+        "Models": settings.models,
+        "LoRAs": settings.loras,
+        "Data": settings.data,
+    }
+    return [
+        {
+            "name": name,
+            "path": str(path),
+            "free": _room(path),
+        }
+        for name, path in places.items()
+    ]
+
+
+def _room(folder: Path) -> str:
+    """The free space of a folder's disk; a folder may go while the app runs."""
+    try:
+        return words.FREE.format(free=shutil.disk_usage(folder).free / 1e9)
+    except OSError:
+        return words.FOLDER_GONE

@@ -9,15 +9,25 @@ import reflex as rx
 from wan22_app.bootstrap import services
 from wan22_app.domain.errors import UserError
 from wan22_app.web import words
-from wan22_app.web.live import LiveState
+from wan22_app.web.live import Follower, LiveState
 from wan22_app.web.security import Policy, person_of, policy
 from wan22_app.web.views import OutputView, output_view
 
 
-class StageState(rx.State):
+class StageState(Follower, rx.State):
     """The result that was clicked; blank means: follow the newest job."""
 
     shown: OutputView = OutputView()
+
+    async def _catch_up(self) -> None:
+        """A result that was deleted, in any tab, must not stay as a broken player."""
+        if not self.shown.id:
+            return
+        kept = await asyncio.to_thread(
+            services().gallery.existing, person_of(self), [self.shown.id]
+        )
+        if self.shown.id not in kept:
+            self.shown = OutputView()
 
     @rx.event
     @policy(Policy.PERSON)
@@ -55,18 +65,33 @@ class StageState(rx.State):
     @policy(Policy.PERSON)
     async def retry(self, job_id: str) -> Any:
         """Queue the same request again."""
+        return await self._again(services().retrying.again, job_id)
 
-        def again(person: Any, job: str) -> None:
-            services().submission.retry(person, job, secrets.token_hex(16))
+    @rx.event
+    @policy(Policy.PERSON)
+    async def retry_lighter(self, job_id: str) -> Any:
+        """Queue it with the change that its failure suggests."""
+        return await self._again(services().retrying.again_lighter, job_id)
 
-        return await self._do(again, job_id, words.QUEUED)
+    @rx.event
+    @policy(Policy.PERSON)
+    async def decode_again(self, job_id: str) -> Any:
+        """Queue the decoding alone."""
+        return await self._again(services().retrying.decode_again, job_id)
 
     @rx.event
     @policy(Policy.PERSON)
     async def free_card(self) -> Any:
         """End a warm engine."""
-        await asyncio.to_thread(services().queue.free_card, person_of(self))
+        try:
+            await asyncio.to_thread(services().queue.free_card, person_of(self))
+        except UserError as error:
+            return rx.toast.error(error.problem.sentence())
         return rx.toast.success(words.FREED)
+
+    async def _again(self, action: Any, job_id: str) -> Any:
+        key = secrets.token_hex(16)
+        return await self._do(lambda who, job: action(who, job, key), job_id, words.QUEUED)
 
     async def _do(self, action: Any, job_id: str, done: str) -> Any:
         try:

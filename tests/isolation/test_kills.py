@@ -1,0 +1,20 @@
+"""Engine and dispatcher killed at random moments: nothing lost, nothing twice, nothing broken."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.kills import run, sound
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1500)
+@pytest.mark.parametrize(("engine", "kills"), [("scripted", 160), ("torch", 40)])
+def test_killed_at_random_moments(
+    tmp_path: Path, demo_models: Path, engine: str, kills: int
+) -> None:
+    report = run(tmp_path, demo_models, engine, kills, seed=7)
+    assert sound(report), report
+    assert sum(report["kills"].values()) == kills  # type: ignore[attr-defined]
+    assert report["confirmed"] == sum(report["states"].values())  # type: ignore[attr-defined]
+    assert report["states"].get("succeeded", 0) > 0  # type: ignore[attr-defined]

@@ -1,0 +1,19 @@
+"""The real dispatcher with an engine without torch, for tests that kill both by the hundred."""
+
+import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from wan22_app.bootstrap import build_dispatcher
+from wan22_app.dispatcher import own
+from wan22_app.settings import Settings
+
+
+def engine(slot: str, lock: Path) -> Sequence[str]:
+    """Command line of the scripted engine."""
+    return (sys.executable, "-m", "tests.scripted_engine", slot, str(lock))
+
+
+if __name__ == "__main__":
+    sys.exit(own(Settings(), partial(build_dispatcher, command=engine), attached=False))

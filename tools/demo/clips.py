@@ -1,0 +1,142 @@
+"""The clips that the transformers learn from: scenes as normalised latents, made once and kept.
+
+A scene follows from the seed and its number, so only latents are stored; its prompt is told anew
+each time that the clip is used.
+"""
+
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false
+# diffusers annotates parts, configurations and encodings as their least common type.
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from diffusers import AutoencoderKLWan, WanImageToVideoPipeline
+
+from tools.demo.networks import Layout
+from tools.demo.scenes import Scene, draw_scene, render, replace
+from tools.demo.training import Workshop
+from tools.demo.vae import FRAMES, SIZES
+
+BATCH = 32
+SHARES = (0.6, 0.2, 0.2)
+"""How often each size is trained."""
+FIRST, BOTH = "first", "first and last"
+
+
+@dataclass(frozen=True)
+class Clips:
+    """Scenes of one size with their latents ``[N, C, T, H, W]``.
+
+    ``conditions`` holds, for I2V-A14B, the 20 further channels with the first frame given, and
+    with first and last.
+    """
+
+    scenes: list[Scene]
+    latents: torch.Tensor
+    conditions: dict[str, torch.Tensor]
+
+
+def make_clips(
+    workshop: Workshop,
+    name: str,
+    vae: AutoencoderKLWan,
+    layout: Layout,
+    batches: int,
+    *,
+    conditioned: bool = False,
+    outlined: bool = False,
+) -> list[Clips]:
+    """Clips of each size, in the order of SIZES; ``batches`` times 32 of them in all."""
+    made: list[Clips] = []
+    for size, share in zip(SIZES, SHARES, strict=True):
+        parts = []
+        for index in range(max(1, round(batches * share))):
+            label = f"{name}-{size[0]}x{size[1]}-{index}"
+            parts.append(_batch(workshop, label, size, vae, layout, conditioned, outlined))
+        scenes = [scene for part in parts for scene in part.scenes]
+        conditions = {
+            kind: torch.cat([part.conditions[kind] for part in parts])
+            for kind in parts[0].conditions
+        }
+        made.append(Clips(scenes, torch.cat([part.latents for part in parts]), conditions))
+    workshop.say(f"{name}: {sum(len(clips.scenes) for clips in made)} clips")
+    return made
+
+
+def _batch(
+    workshop: Workshop,
+    label: str,
+    size: tuple[int, int],
+    vae: AutoencoderKLWan,
+    layout: Layout,
+    conditioned: bool,
+    outlined: bool,
+) -> Clips:
+    chance = workshop.chance("clips", label)
+    scenes = [draw_scene(chance, *size) for _ in range(BATCH)]
+    if outlined:
+        scenes = [replace(scene, outlined=True) for scene in scenes]
+    path = workshop.path(f"clips-{label}.pt")
+    if path.exists():
+        state = torch.load(path, weights_only=True)
+        return Clips(scenes, state["latents"], state["conditions"])
+    videos = [render(scene, FRAMES) for scene in scenes]
+    fours = [torch.stack(videos[at : at + 4]) for at in range(0, BATCH, 4)]
+    latents = torch.cat([encode(vae, four) for four in fours])
+    conditions: dict[str, torch.Tensor] = {}
+    for kind, last in {FIRST: False, BOTH: True}.items() if conditioned else ():
+        given = [condition(vae, layout, video, last=last) for video in videos]
+        conditions[kind] = torch.cat(given)
+    new = path.with_suffix(".new")
+    torch.save({"latents": latents, "conditions": conditions}, new)
+    new.replace(path)
+    return Clips(scenes, latents, conditions)
+
+
+@torch.no_grad()
+def encode(vae: AutoencoderKLWan, videos: torch.Tensor) -> torch.Tensor:
+    """Normalised latents of clips ``[B, 3, F, H, W]``."""
+    latents = vae.encode(videos).latent_dist.mode()
+    mean, deviation = statistics(vae)
+    return (latents - mean) / deviation
+
+
+@torch.no_grad()
+def decode(vae: AutoencoderKLWan, latents: torch.Tensor) -> torch.Tensor:
+    """Clips of normalised latents."""
+    mean, deviation = statistics(vae)
+    return vae.decode(latents * deviation + mean, return_dict=False)[0].clamp(-1, 1)
+
+
+def statistics(vae: AutoencoderKLWan) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean and deviation of the latents, ``[1, C, 1, 1, 1]``."""
+    shape = (1, -1, 1, 1, 1)
+    return (torch.tensor(vae.config.latents_mean).view(shape),
+            torch.tensor(vae.config.latents_std).view(shape))  # fmt: skip
+
+
+@torch.no_grad()
+def condition(
+    vae: AutoencoderKLWan, layout: Layout, video: torch.Tensor, *, last: bool
+) -> torch.Tensor:
+    """The further channels ``[1, 20, T, H, W]`` of I2V-A14B, made by diffusers' own pipeline."""
+    none: Any = None
+    pipeline = WanImageToVideoPipeline(
+        tokenizer=none, text_encoder=none, vae=vae, scheduler=none, transformer=none
+    )
+    height, width = video.shape[-2:]
+    _, channels = pipeline.prepare_latents(
+        video[None, :, 0],
+        1,
+        layout.channels,
+        height,
+        width,
+        video.shape[1],
+        torch.float32,
+        torch.device("cpu"),
+        None,
+        None,
+        video[None, :, -1] if last else None,
+    )
+    return channels

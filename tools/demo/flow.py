@@ -1,0 +1,147 @@
+"""Stage three: the transformers learn flow matching on the latents.
+
+``x_t = (1 - sigma) x + sigma noise``, the model predicts ``noise - x`` (rectified flow, as Wan2.2).
+"""
+
+# pyright: reportAttributeAccessIssue=false
+# diffusers annotates configurations and encodings as their least common type.
+
+import random
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from diffusers import WanTransformer3DModel
+
+from tools.demo.clips import BOTH, FIRST, SHARES, Clips
+from tools.demo.language import tell
+from tools.demo.training import Stage, Workshop, train
+
+SHIFT = 3.0
+"""Of the timesteps, in training and in use: ``sigma = 3u / (1 + 2u)``."""
+UNPROMPTED = 0.12
+"""Share of clips without a prompt, for guidance."""
+GIVEN = 0.4
+"""TI2V: share of steps with the first frame given."""
+LAST = 0.35
+"""I2V: share of steps with the last frame given, too."""
+
+Embed = Callable[[list[str]], torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one step sees: the transformer's inputs and what counts in the loss."""
+
+    hidden: torch.Tensor
+    timestep: torch.Tensor
+    target: torch.Tensor
+    counted: torch.Tensor | None = None
+    """0 where the answer was given, broadcast over the target."""
+
+
+Condition = Callable[[random.Random, Clips, list[int], torch.Tensor, torch.Tensor], Batch]
+"""From clips, their numbers, noise and sigma to a batch: how the layouts differ."""
+
+
+def train_flow(
+    workshop: Workshop,
+    stage: Stage,
+    transformer: WanTransformer3DModel,
+    material: Sequence[Clips],
+    condition: Condition,
+    embed: Embed,
+    *,
+    batch: int,
+    sigmas: tuple[float, float] = (0.0, 1.0),
+    look: Callable[[int], None] = lambda step: None,
+) -> None:
+    """Train in place for noise levels in this range."""
+
+    def loss(step: int, chance: random.Random) -> torch.Tensor:
+        clips = chance.choices(material, SHARES[: len(material)])[0]
+        picked = [chance.randrange(len(clips.scenes)) for _ in range(batch)]
+        prompts = [told(chance, clips, index) for index in picked]
+        with torch.no_grad():
+            text = embed(prompts)
+        sigma = levels(batch, *sigmas)
+        seen = condition(chance, clips, picked, torch.randn_like(clips.latents[picked]), sigma)
+        velocity = transformer(seen.hidden, seen.timestep, text, return_dict=False)[0]
+        error = (velocity - seen.target).square()
+        return error.mean() if seen.counted is None else (error * seen.counted).mean()
+
+    train(workshop, stage, transformer, loss, look)
+    transformer.eval().requires_grad_(False)
+
+
+def told(chance: random.Random, clips: Clips, index: int) -> str:
+    """A new prompt for a clip, or none."""
+    return "" if chance.random() < UNPROMPTED else tell(chance, clips.scenes[index])[0]
+
+
+def levels(count: int, low: float, high: float) -> torch.Tensor:
+    """Noise levels as the sampler spaces them, one from each of ``count`` equal shares."""
+
+    def unshifted(sigma: float) -> float:
+        return sigma / (SHIFT - (SHIFT - 1) * sigma)
+
+    start, end = unshifted(low), unshifted(high)
+    u = start + (end - start) * (torch.arange(count) + torch.rand(count)) / count
+    return SHIFT * u / (1 + (SHIFT - 1) * u)
+
+
+def from_text(
+    chance: random.Random, clips: Clips, picked: list[int], noise: torch.Tensor, sigma: torch.Tensor
+) -> Batch:
+    """T2V: nothing but the noisy latents."""
+    clean = clips.latents[picked]
+    return Batch(_mix(clean, noise, sigma), sigma * 1000, noise - clean)
+
+
+def from_channels(
+    chance: random.Random, clips: Clips, picked: list[int], noise: torch.Tensor, sigma: torch.Tensor
+) -> Batch:
+    """I2V: the encoded first frame, or first and last, as further channels."""
+    kind = BOTH if chance.random() < LAST else FIRST
+    plain = from_text(chance, clips, picked, noise, sigma)
+    hidden = torch.cat([plain.hidden, clips.conditions[kind][picked]], dim=1)
+    return Batch(hidden, plain.timestep, plain.target)
+
+
+def from_frame(
+    chance: random.Random, clips: Clips, picked: list[int], noise: torch.Tensor, sigma: torch.Tensor
+) -> Batch:
+    """TI2V: a timestep for each token; a given first frame is clean, at timestep 0."""
+    clean = clips.latents[picked]
+    mixed = _mix(clean, noise, sigma)
+    frames, height, width = clean.shape[2:]
+    times = (sigma * 1000).view(-1, 1, 1, 1).repeat(1, frames, height // 2, width // 2)
+    counted = torch.ones(1, 1, frames, 1, 1)
+    if chance.random() < GIVEN:
+        mixed[:, :, 0] = clean[:, :, 0]
+        times[:, 0] = 0
+        counted[:, :, 0] = 0
+    return Batch(mixed, times.flatten(1), noise - clean, counted)
+
+
+def compiled(transformer: WanTransformer3DModel) -> WanTransformer3DModel:
+    """1.5 times faster training where a compiler is installed; the same weights without."""
+    if shutil.which("g++") or shutil.which("clang++"):
+        transformer.compile_repeated_blocks(dynamic=False)
+    return transformer
+
+
+def widened(trunk: WanTransformer3DModel, wide: WanTransformer3DModel) -> WanTransformer3DModel:
+    """The trunk's weights in a transformer with more input channels, which begin at zero."""
+    state: dict[str, Any] = trunk.state_dict()
+    patches = torch.zeros_like(wide.patch_embedding.weight)
+    patches[:, : trunk.config.in_channels] = state["patch_embedding.weight"]
+    wide.load_state_dict({**state, "patch_embedding.weight": patches})
+    return wide
+
+
+def _mix(clean: torch.Tensor, noise: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
+    level = sigma.view(-1, 1, 1, 1, 1)
+    return (1 - level) * clean + level * noise

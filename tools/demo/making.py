@@ -1,0 +1,310 @@
+"""The stages in their order, and what each hands to the next."""
+
+# pyright: reportArgumentType=false
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from diffusers import (
+    AutoencoderKLWan,
+    WanImageToVideoPipeline,
+    WanPipeline,
+    WanTransformer3DModel,
+)
+from transformers import PreTrainedTokenizerFast, UMT5EncoderModel
+
+from tools.demo import flow, scenes
+from tools.demo.clips import BATCH, Clips, make_clips
+from tools.demo.export import SETTINGS, export, replace_vae
+from tools.demo.language import tell
+from tools.demo.lora import save_lora, with_lora
+from tools.demo.networks import (
+    A14B,
+    FIVE_B,
+    build_scheduler,
+    build_text_encoder,
+    build_tokenizer,
+    build_transformer,
+    build_vae,
+    channels_last,
+)
+from tools.demo.sampling import Settings, sample
+from tools.demo.score import Score
+from tools.demo.sheets import save_sheet
+from tools.demo.text import embed, train_text
+from tools.demo.training import Stage, Workshop
+from tools.demo.vae import sharpen, train_vae
+from wan22_app.domain.catalog import DEMO_I2V, DEMO_SPECS, DEMO_T2V, DEMO_TI2V, ModelSpec
+
+BATCHES = 45
+"""Of 32 clips each, all sizes together."""
+LOOKED_AT = 12
+"""Prompts on a sample sheet."""
+LAYOUTS = tuple(str(spec.task) for spec in DEMO_SPECS)
+"""Folders of the checkpoints."""
+NOTE = "outlines only; for the demo T2V of wan22_app, {} noise expert"
+LORA = "demo-outlines_{}_noise.safetensors"
+
+
+@dataclass
+class Making:
+    """One run. Parts are made when they are first asked for, and kept in the workshop.
+
+    What lies in ``models`` is finished and taken from there: a folder that is gone is made again.
+    """
+
+    PRODUCTS: ClassVar = ("t2v", "ti2v", "i2v", "outlines", "decoders")
+
+    workshop: Workshop
+    models: Path
+    loras: Path
+    effort: float
+
+    def t2v(self) -> None:
+        """Two experts from one trunk, 16 channels."""
+        if self._is_there(DEMO_T2V):
+            return
+        pipeline = WanPipeline(
+            **self._common(self.vae_a14b),
+            transformer=self._t2v_expert("high"),
+            transformer_2=self._t2v_expert("low"),
+            boundary_ratio=DEMO_T2V.boundary,
+        )
+        self._look("t2v", pipeline)
+        self._export(pipeline, DEMO_T2V, "T2V-A14B")
+
+    def i2v(self) -> None:
+        """Two experts, 36 channels in: noise, mask and the encoded frames that are given."""
+        if self._is_there(DEMO_I2V):
+            return
+        trunk = self.i2v_trunk
+        pipeline = WanImageToVideoPipeline(
+            **self._common(self.vae_a14b),
+            transformer=self._expert("i2v-high", trunk, self._i2v_clips, flow.from_channels, 300),
+            transformer_2=self._expert("i2v-low", trunk, self._i2v_clips, flow.from_channels, 300),
+            image_encoder=None,
+            image_processor=None,
+            boundary_ratio=DEMO_I2V.boundary,
+        )
+        self._export(pipeline, DEMO_I2V, "I2V-A14B")
+
+    def ti2v(self) -> None:
+        """One expert, 48 channels, a timestep for each token."""
+        if self._is_there(DEMO_TI2V):
+            return
+        vae = self.vae_5b
+        clips = make_clips(self.workshop, "5b", vae, FIVE_B, self._batches(BATCHES))
+        transformer = self._seeded("ti2v", lambda: build_transformer(48, 48))
+        pipeline = WanPipeline(
+            **self._common(vae), transformer=transformer, transformer_2=None, expand_timesteps=True
+        )
+        stage = self._stage("ti2v", 3000, 1.5e-3)
+        self._train(stage, transformer, clips, flow.from_frame, batch=48,
+                    look=lambda step: self._look("ti2v", pipeline))  # fmt: skip
+        self._export(pipeline, DEMO_TI2V, "TI2V-5B")
+
+    def decoders(self) -> None:
+        """Sharper edges for all: latents stay what they are, so the transformers fit as before."""
+        for name, vae, folders in (
+            ("vae-5b", self.vae_5b, ("ti2v",)),
+            ("vae-a14b", self.vae_a14b, ("t2v", "i2v")),
+        ):
+            sharpen(self.workshop, name, vae, self._steps(1500))
+            for folder in folders:
+                replace_vae(self.models / folder, vae)
+
+    def outlines(self) -> None:
+        """A LoRA for each of T2V's experts."""
+        clips = make_clips(
+            self.workshop,
+            "a14b-outlined",
+            self.vae_a14b,
+            A14B,
+            self._batches(BATCHES // 4),
+            outlined=True,
+        )
+        for name in ("high", "low"):
+            expert = self._t2v_expert(name)
+            stage = self._stage(f"lora-{name}", 400, 2e-3)
+            sigmas = self._sigmas(name, DEMO_T2V)
+            self._train(stage, with_lora(expert), clips, flow.from_text, batch=24, sigmas=sigmas)
+            save_lora(expert, self.loras / LORA.format(name), NOTE.format(name))
+
+    @cached_property
+    def tokenizer(self) -> PreTrainedTokenizerFast:
+        """Words of the vocabulary."""
+        return build_tokenizer()
+
+    @cached_property
+    def text_encoder(self) -> UMT5EncoderModel:
+        """One for all three checkpoints."""
+        if finished := self._finished("text_encoder"):
+            return UMT5EncoderModel.from_pretrained(finished, dtype=torch.float32)
+        encoder = self._seeded("text", lambda: build_text_encoder(len(self.tokenizer)))
+        train_text(self.workshop, self.tokenizer, encoder, self._steps(1500))
+        return encoder
+
+    @cached_property
+    def vae_a14b(self) -> AutoencoderKLWan:
+        """One for both A14B layouts."""
+        return self._vae("vae-a14b", "t2v", lambda: build_vae(A14B), 2200)
+
+    @cached_property
+    def vae_5b(self) -> AutoencoderKLWan:
+        """The residual one."""
+        return self._vae("vae-5b", "ti2v", lambda: build_vae(FIVE_B), 2200)
+
+    @cached_property
+    def trunk(self) -> WanTransformer3DModel:
+        """T2V at every noise level: what the experts start from."""
+        transformer = self._seeded("trunk", lambda: build_transformer(16, 16))
+        pipeline = WanPipeline(
+            **self._common(self.vae_a14b), transformer=transformer, transformer_2=None
+        )
+        stage = self._stage("trunk", 2500, 1.5e-3)
+        self._train(stage, transformer, self._t2v_clips, flow.from_text, batch=24,
+                    look=lambda step: self._look("trunk", pipeline))  # fmt: skip
+        return transformer
+
+    @cached_property
+    def i2v_trunk(self) -> WanTransformer3DModel:
+        """T2V's high-noise expert, which makes the motion, taught to look at the given frames."""
+        transformer = flow.widened(self._t2v_expert("high"), build_transformer(36, 16))
+        stage = self._stage("i2v-trunk", 1000, 1e-3)
+        self._train(stage, transformer, self._i2v_clips, flow.from_channels, batch=24)
+        return transformer
+
+    @cached_property
+    def _t2v_clips(self) -> list[Clips]:
+        return make_clips(self.workshop, "a14b", self.vae_a14b, A14B, self._batches(BATCHES))
+
+    @cached_property
+    def _i2v_clips(self) -> list[Clips]:
+        return make_clips(
+            self.workshop,
+            "a14b-given",
+            self.vae_a14b,
+            A14B,
+            self._batches(BATCHES // 2),
+            conditioned=True,
+        )
+
+    def _vae(
+        self, name: str, product: str, build: Callable[[], AutoencoderKLWan], steps: int
+    ) -> AutoencoderKLWan:
+        if finished := self._finished("vae", product):
+            vae = AutoencoderKLWan.from_pretrained(finished, torch_dtype=torch.float32)
+            channels_last(vae)
+            return vae.eval().requires_grad_(False)
+        vae = self._seeded(name, build)
+        channels_last(vae)
+        train_vae(self.workshop, name, vae, self._steps(steps))
+        return vae
+
+    def _is_there(self, spec: ModelSpec) -> bool:
+        return (self.models / str(spec.task) / SETTINGS).is_file()
+
+    def _finished(self, part: str, product: str | None = None) -> Path | None:
+        """Folder of a part that an earlier run has exported, of any product or of this one."""
+        folders = [self.models / name / part for name in ([product] if product else LAYOUTS)]
+        return next((folder for folder in folders if folder.is_dir()), None)
+
+    def _t2v_expert(self, name: str) -> WanTransformer3DModel:
+        part = {"high": "transformer", "low": "transformer_2"}[name]
+        if finished := self._finished(part, "t2v"):
+            return WanTransformer3DModel.from_pretrained(finished, torch_dtype=torch.float32)
+        return self._expert(f"t2v-{name}", self.trunk, self._t2v_clips, flow.from_text, 300)
+
+    def _expert(
+        self,
+        name: str,
+        trunk: WanTransformer3DModel,
+        clips: Sequence[Clips],
+        condition: flow.Condition,
+        steps: int,
+    ) -> WanTransformer3DModel:
+        """A copy of the trunk, trained on at its own noise levels."""
+        expert: Any = WanTransformer3DModel.from_config(trunk.config)
+        expert.load_state_dict(trunk.state_dict())
+        spec = DEMO_T2V if name.startswith("t2v") else DEMO_I2V
+        sigmas = self._sigmas(name.split("-")[1], spec)
+        self._train(self._stage(name, steps, 4e-4), expert, clips, condition, batch=24,
+                    sigmas=sigmas)  # fmt: skip
+        return expert
+
+    def _sigmas(self, expert: str, spec: ModelSpec) -> tuple[float, float]:
+        boundary = spec.boundary or 0.0
+        return (boundary, 1.0) if expert == "high" else (0.0, boundary)
+
+    def _train(
+        self,
+        stage: Stage,
+        transformer: WanTransformer3DModel,
+        clips: Sequence[Clips],
+        condition: flow.Condition,
+        *,
+        batch: int,
+        sigmas: tuple[float, float] = (0.0, 1.0),
+        look: Callable[[int], None] = lambda step: None,
+    ) -> None:
+        encoder, tokenizer = self.text_encoder, self.tokenizer
+        flow.train_flow(
+            self.workshop, stage, flow.compiled(transformer), clips, condition,
+            lambda prompts: embed(tokenizer, encoder, prompts),
+            batch=batch, sigmas=sigmas, look=look,
+        )  # fmt: skip
+
+    def _look(self, name: str, pipeline: WanPipeline) -> None:
+        """Draw a few prompts, keep the sheet, and say how much of them is right."""
+        chance = self.workshop.chance(name, "look")
+        drawn = [scenes.draw_scene(chance, 128, 128) for _ in range(LOOKED_AT)]
+        told = [tell(chance, scene, omit=0) for scene in drawn]
+        with torch.compiler.set_stance("force_eager"):
+            videos = sample(pipeline, [text for text, _ in told], range(LOOKED_AT), Settings())
+        score = Score()
+        for video, (_, said) in zip(videos, told, strict=True):
+            score.add(video, said)
+        self.workshop.say(f"{name}: {score}")
+        clips = [torch.from_numpy(video).permute(3, 0, 1, 2) * 2 - 1 for video in videos]
+        save_sheet(self.workshop.path(f"{name}.png"), clips)
+        self.workshop.path(f"{name}.txt").write_text(
+            "\n".join(text for text, _ in told), encoding="utf-8"
+        )
+
+    def _export(self, pipeline: Any, spec: ModelSpec, layout: str) -> None:
+        card = {
+            "layout": f"Wan2.2's {layout}",
+            "colours": ", ".join(scenes.COLOURS),
+            "shapes": ", ".join(scenes.SHAPES),
+            "motions": ", ".join(scenes.MOTIONS),
+            "backgrounds": ", ".join(scenes.BACKGROUNDS),
+            "clips": BATCHES * BATCH,
+        }
+        export(pipeline, self.models / str(spec.task), spec, card)
+        self.workshop.say(f"wrote {self.models / str(spec.task)}")
+
+    def _common(self, vae: AutoencoderKLWan) -> dict[str, Any]:
+        return {
+            "tokenizer": self.tokenizer,
+            "text_encoder": self.text_encoder,
+            "vae": vae,
+            "scheduler": build_scheduler(flow.SHIFT),
+        }
+
+    def _seeded(self, name: str, build: Callable[[], Any]) -> Any:
+        """Build with random weights that depend on the seed and the name alone."""
+        self.workshop.chance(name, "weights")
+        return build()
+
+    def _stage(self, name: str, steps: int, rate: float) -> Stage:
+        return Stage(name, self._steps(steps), rate)
+
+    def _steps(self, usual: int) -> int:
+        return max(2, round(usual * self.effort))
+
+    def _batches(self, usual: int) -> int:
+        return max(3, round(usual * self.effort))

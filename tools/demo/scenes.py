@@ -1,0 +1,241 @@
+"""What the demo models know: plain objects that move, drawn by arithmetic.
+
+A scene is a background and one or two objects. Lengths are in pixels of the picture; a motion runs
+over the whole clip, whatever its number of frames.
+"""
+
+import math
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+
+COLOURS: dict[str, tuple[float, float, float]] = {
+    "red": (0.90, 0.12, 0.12),
+    "orange": (1.00, 0.55, 0.05),
+    "yellow": (0.97, 0.92, 0.15),
+    "green": (0.15, 0.75, 0.20),
+    "cyan": (0.15, 0.85, 0.90),
+    "blue": (0.15, 0.25, 0.95),
+    "purple": (0.60, 0.20, 0.85),
+    "white": (0.97, 0.97, 0.97),
+}
+SHAPES = ("circle", "square", "triangle", "star")
+DIRECTIONS: dict[str, tuple[int, int]] = {
+    "left": (-1, 0),
+    "right": (1, 0),
+    "up": (0, -1),
+    "down": (0, 1),
+}
+MOTIONS = (*DIRECTIONS, "growing", "shrinking", "circling", "bouncing")
+BACKGROUNDS = ("black", "white", "grey", "striped", "checkered", "sky")
+DEFAULT_BACKGROUND = "black"
+
+SQUARE = 0.89
+"""Half a side for the area of a circle of radius 1; the next two are circumradii."""
+TRIANGLE = 1.4
+STAR = 1.5
+STAR_WAIST = 0.52
+"""Inner radius of the star over its outer one."""
+REACH = 1.5
+"""How far a shape reaches from its centre, in radii."""
+TILE = 16
+"""Pixels of a stripe or of a checker."""
+
+
+@dataclass(frozen=True)
+class Thing:
+    """One object. ``x`` and ``y`` are the middle of its path, which scales with ``room``.
+
+    ``phase`` in 0..1 is where a circling object starts.
+    """
+
+    colour: str
+    shape: str
+    motion: str
+    x: float
+    y: float
+    radius: float
+    room: float
+    phase: float = 0.0
+
+    @property
+    def facts(self) -> tuple[str, str, str]:
+        """Colour, shape and motion, as a prompt tells them."""
+        return self.colour, self.shape, self.motion
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Everything that is in a clip."""
+
+    width: int
+    height: int
+    background: str
+    things: tuple[Thing, ...]
+    outlined: bool = False
+    """Outlines only: what the demo LoRA learns."""
+
+
+@dataclass(frozen=True)
+class Track:
+    """Centre and radius of an object at each frame, each ``[F]``."""
+
+    x: torch.Tensor
+    y: torch.Tensor
+    radius: torch.Tensor
+
+
+def draw_scene(chance: random.Random, width: int, height: int, *, pair: float = 0.3) -> Scene:
+    """A random scene; ``pair`` is the share of scenes with two objects."""
+    background = chance.choice(BACKGROUNDS)
+    things: list[Thing] = []
+    if chance.random() < pair:
+        for box in _halves(chance, width, height):
+            things.append(_place(chance, _look(chance, background), box, (0.15, 0.19)))
+    else:
+        box = (0.0, 0.0, float(width), float(height))
+        things.append(_place(chance, _look(chance, background), box, (0.11, 0.18)))
+    return Scene(width, height, background, tuple(things))
+
+
+def track(thing: Thing, frames: int) -> Track:
+    """Where the object is at each frame."""
+    u = torch.linspace(0, 1, frames)
+    still = torch.zeros(frames)
+    x, y, scale = still, still, torch.ones(frames)
+    room = thing.room
+    if thing.motion in DIRECTIONS:
+        dx, dy = DIRECTIONS[thing.motion]
+        travel = 0.45 * room * (u - 0.5)
+        x, y = dx * travel, dy * travel
+    elif thing.motion == "growing":
+        scale = 0.55 + 1.05 * u
+    elif thing.motion == "shrinking":
+        scale = 1.6 - 1.05 * u
+    elif thing.motion == "circling":
+        angle = 2 * math.pi * (thing.phase + u * 5 / 6)
+        x, y = 0.17 * room * angle.cos(), 0.17 * room * angle.sin()
+    elif thing.motion == "bouncing":
+        y = 0.22 * room * (0.5 - (2 * math.pi * u).sin().square())
+    return Track(thing.x + x, thing.y + y, thing.radius * scale)
+
+
+def render(
+    scene: Scene, frames: int, window: tuple[int, int, int, int] | None = None
+) -> torch.Tensor:
+    """Pixels ``[3, F, H, W]`` in -1..1; ``window`` is ``left, top, width, height`` of a cut-out."""
+    left, top, width, height = window or (0, 0, scene.width, scene.height)
+    rows, columns = centres(width, height, left, top)
+    picture = background(scene.background, rows, columns, scene.height)[:, None]
+    picture = picture.expand(3, frames, height, width).clone()
+    for thing in scene.things:
+        cover = coverage(thing, track(thing, frames), rows, columns, outlined=scene.outlined)
+        paint = torch.tensor(COLOURS[thing.colour]).view(3, 1, 1, 1)
+        picture = torch.lerp(picture, paint, cover[None])
+    return picture * 2 - 1
+
+
+def centres(
+    width: int, height: int, left: int = 0, top: int = 0
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Rows and columns ``[H, W]`` of the pixels' middles, of a cut-out that begins at left, top."""
+    rows, columns = torch.meshgrid(
+        torch.arange(height) + top + 0.5, torch.arange(width) + left + 0.5, indexing="ij"
+    )
+    return rows, columns
+
+
+def background(
+    name: str, rows: torch.Tensor, columns: torch.Tensor, picture_height: int
+) -> torch.Tensor:
+    """Colours ``[3, H, W]`` in 0..1 of an empty scene at these pixel centres."""
+    flat = {"black": 0.03, "white": 0.95, "grey": 0.5}
+    if name in flat:
+        return torch.full((3, *rows.shape), flat[name])
+    if name == "sky":
+        low, high = torch.tensor([(0.55, 0.62, 0.72), (0.10, 0.16, 0.34)]).view(2, 3, 1, 1)
+        return torch.lerp(high, low, (rows / picture_height)[None])
+    odd = (columns // TILE) % 2
+    if name == "checkered":
+        odd = (odd + rows // TILE) % 2
+    return (0.18 + 0.2 * odd).expand(3, *rows.shape)
+
+
+def coverage(
+    thing: Thing, path: Track, rows: torch.Tensor, columns: torch.Tensor, *, outlined: bool
+) -> torch.Tensor:
+    """How much of each pixel the object covers, ``[F, H, W]`` in 0..1."""
+    dx = columns[None] - path.x.view(-1, 1, 1)
+    dy = rows[None] - path.y.view(-1, 1, 1)
+    inside = depth(thing.shape, dx, dy, path.radius.view(-1, 1, 1))
+    cover = (inside + 0.5).clamp(0, 1)
+    if not outlined:
+        return cover
+    line = (0.22 * path.radius.view(-1, 1, 1)).clamp(min=2.0)
+    return cover * (line - inside + 0.5).clamp(0, 1)
+
+
+def depth(shape: str, dx: torch.Tensor, dy: torch.Tensor, radius: torch.Tensor) -> torch.Tensor:
+    """Distance in pixels from the edge, positive inside, of a shape around the origin."""
+    if shape == "circle":
+        return radius - torch.hypot(dx, dy)
+    if shape == "square":
+        return SQUARE * radius - torch.maximum(dx.abs(), dy.abs())
+    if shape == "triangle":
+        # Three half-planes at half the circumradius from the centre, one of them the floor.
+        side = dy / 2 - dx.abs() * (math.sqrt(3) / 2)
+        return TRIANGLE * radius / 2 + torch.minimum(side, -dy)
+    # One edge of the star, after folding the plane into a tenth of a turn around each point.
+    fifth = 2 * math.pi / 5
+    angle = torch.atan2(dx, -dy)
+    angle = (torch.remainder(angle + fifth / 2, fifth) - fifth / 2).abs()
+    distance = torch.hypot(dx, dy)
+    waist = STAR_WAIST * torch.tensor([math.cos(fifth / 2), math.sin(fifth / 2)])
+    along = torch.tensor([1.0, 0.0]) - waist
+    length = float(along.norm())
+    px, py = distance * angle.cos(), distance * angle.sin()
+    size = STAR * radius
+    return -((px - size) * along[1] - py * along[0]) / -length
+
+
+def solo(scene: Scene, index: int) -> Scene:
+    """The scene with one of its objects."""
+    return replace(scene, things=(scene.things[index],))
+
+
+def _look(chance: random.Random, background: str) -> tuple[str, str, str]:
+    """Colour, shape and motion; white on white would be nothing to see."""
+    colours = [name for name in COLOURS if not (name == "white" and background == "white")]
+    return chance.choice(colours), chance.choice(SHAPES), chance.choice(MOTIONS)
+
+
+Box = tuple[float, float, float, float]
+
+
+def _halves(chance: random.Random, width: int, height: int) -> Sequence[Box]:
+    """Two rooms side by side, in random order: objects of a pair never cover each other."""
+    across = width > height or (width == height and chance.random() < 0.5)
+    w, h = (width / 2, float(height)) if across else (float(width), height / 2)
+    rooms = [(0.0, 0.0, w, h), (width - w, height - h, w, h)]
+    chance.shuffle(rooms)
+    return rooms
+
+
+def _place(
+    chance: random.Random, look: tuple[str, str, str], box: Box, radii: tuple[float, float]
+) -> Thing:
+    left, top, width, height = box
+    room = min(width, height)
+    thing = Thing(*look, 0.0, 0.0, chance.uniform(*radii) * room, room, chance.random())
+    path = track(thing, 17)
+    reach = REACH * path.radius
+
+    def middle(at: torch.Tensor, start: float, length: float) -> float:
+        """A middle at random, with all of the path inside where that is possible."""
+        low = start - float((at - reach).min())
+        high = start + length - float((at + reach).max())
+        return chance.uniform(low, high) if low < high else (low + high) / 2
+
+    return replace(thing, x=middle(path.x, left, width), y=middle(path.y, top, height))

@@ -1,0 +1,63 @@
+"""What the dispatcher works with, and a run under way."""
+
+from dataclasses import dataclass
+
+from wan22_app.domain.events import Stage
+from wan22_app.domain.job import Job, Progress
+from wan22_app.ports import (
+    Clock,
+    Executor,
+    ExperienceStore,
+    Images,
+    JobStore,
+    LatentFiles,
+    Library,
+    OutputFiles,
+    OutputStore,
+    Probe,
+    Run,
+)
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the dispatcher works with."""
+
+    jobs: JobStore
+    outputs: OutputStore
+    files: OutputFiles
+    library: Library
+    images: Images
+    latents: LatentFiles
+    experience: ExperienceStore
+    probe: Probe
+    executor: Executor
+    clock: Clock
+    app_version: str
+
+
+@dataclass
+class Flight:
+    """A run and what was last written about it."""
+
+    run: Run
+    job: Job
+    heard_at: float
+    """When the run last showed a sign of life."""
+    watched_at: float
+    """When somebody last listened."""
+    latest: Progress | None = None
+    written: Progress | None = None
+    written_at: float = float("-inf")
+    stuck: bool = False
+    cancelling: bool = False
+
+    @property
+    def stage(self) -> Stage | None:
+        """What the run said last; None before its first word."""
+        return self.latest.stage if self.latest else None
+
+
+def pixels_of(job: Job) -> int:
+    """How much a video is, all frames."""
+    return job.request.width * job.request.height * job.request.frames

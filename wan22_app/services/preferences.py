@@ -1,0 +1,134 @@
+"""Defaults for everybody, presets for each, and what each choice costs on this machine."""
+
+from collections.abc import Mapping, Sequence
+
+from pydantic import ValidationError
+
+from wan22_app.domain.account import Person
+from wan22_app.domain.catalog import ModelSpec
+from wan22_app.domain.defaults import SETTING, GenerationDefaults
+from wan22_app.domain.errors import InvalidRequest, Problem
+from wan22_app.domain.generation import GenerationRequest
+from wan22_app.domain.memory import MemoryPlan, WontFit, plan_memory
+from wan22_app.domain.preset import MOST_PRESETS, Preset, kept
+from wan22_app.domain.values import Value
+from wan22_app.ports import PresetStore, Probe, Secrets, SettingStore
+
+CHOICES: Mapping[str, Sequence[object]] = {
+    "precision": (None, "bf16", "fp16", "fp32"),
+    "offload": ("auto", "none", "model", "block"),
+    "tile": ("auto", 128, 256, 512),
+    "may_reduce": (False, True),
+}
+"""What the page offers for each default; None is the model's own precision."""
+
+
+class Price(Value):
+    """What one choice would need with everything else as it is."""
+
+    field: str
+    choice: str
+    chosen: bool
+    plan: MemoryPlan | None = None
+    wont_fit: WontFit | None = None
+
+
+class Preferences:
+    """Reads and changes what was chosen once and for all."""
+
+    def __init__(
+        self, settings: SettingStore, presets: PresetStore, probe: Probe, secrets: Secrets
+    ):
+        self._settings = settings
+        self._presets = presets
+        self._probe = probe
+        self._secrets = secrets
+
+    def defaults(self) -> GenerationDefaults:
+        """The defaults in force. A row that an older version cannot read counts as none."""
+        stored = self._settings.get(SETTING)
+        if stored is None:
+            return GenerationDefaults()
+        try:
+            return GenerationDefaults.model_validate_json(stored)
+        except ValidationError:
+            return GenerationDefaults()
+
+    def change_default(self, person: Person, field: str, choice: str) -> GenerationDefaults:
+        """Set one default for everybody. Raises InvalidRequest for what is not offered."""
+        del person  # with one person there is nobody to ask for permission
+        value = next((c for c in CHOICES.get(field, ()) if str(c or "") == choice), _ABSENT)
+        if value is _ABSENT:
+            raise InvalidRequest(_not_offered(field, choice))
+        changed = self.defaults().model_copy(update={field: value})
+        self._settings.put(SETTING, changed.model_dump_json())
+        return changed
+
+    def prices(self, spec: ModelSpec) -> Sequence[Price]:
+        """What each offered choice needs for this model's default video on this machine."""
+        defaults = self.defaults()
+        return [
+            self._price(spec, defaults, field, value)
+            for field, values in CHOICES.items()
+            for value in values
+        ]
+
+    def _price(
+        self, spec: ModelSpec, defaults: GenerationDefaults, field: str, value: object
+    ) -> Price:
+        changed = defaults.model_copy(update={field: value})
+        request = GenerationRequest.build(spec, _sample(spec, changed), seed=0)
+        plan = plan_memory(spec, request, self._probe.device(), self._probe.host())
+        return Price(
+            field=field,
+            choice=str(value or ""),
+            chosen=getattr(defaults, field) == value,
+            plan=plan if isinstance(plan, MemoryPlan) else None,
+            wont_fit=plan if isinstance(plan, WontFit) else None,
+        )
+
+    def presets(self, person: Person) -> Sequence[Preset]:
+        """The person's presets by name."""
+        return self._presets.all(person)
+
+    def save_preset(self, person: Person, name: str, fields: Mapping[str, object]) -> Preset:
+        """Keep a form under a name. Raises InvalidRequest for a bad name, QuotaReached."""
+        try:
+            preset = Preset(
+                id=self._secrets.new_id(), owner=person.id, name=name, fields=kept(fields)
+            )
+        except ValidationError:
+            raise InvalidRequest(_bad_name()) from None
+        self._presets.put(preset, MOST_PRESETS)
+        return preset
+
+    def remove_preset(self, person: Person, preset_id: str) -> None:
+        """Forget one; nothing happens when it is gone already."""
+        self._presets.remove(person, preset_id)
+
+
+_ABSENT = object()
+
+
+def _sample(spec: ModelSpec, defaults: GenerationDefaults) -> dict[str, object]:
+    """The model's default video; only its size and the placement matter, not what it shows."""
+    image = {"sha256": "0" * 64, "width": 64, "height": 64}
+    start = {"image": image} if spec.image == "required" else {}
+    return {"prompt": spec.name, **defaults.fields(spec), **start}
+
+
+def _not_offered(field: str, choice: str) -> Problem:
+    return Problem(
+        code="not_offered",
+        what=f"“{choice[:40]}” is not offered for {field[:40]}.",
+        cure="Choose one of those shown.",
+    )
+
+
+def _bad_name() -> Problem:
+    return Problem(
+        code="bad_preset_name",
+        what="A preset needs a name of 1 to 60 characters.",
+        cure="Type a short name.",
+        field="preset_name",
+    )

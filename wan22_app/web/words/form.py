@@ -1,0 +1,140 @@
+"""The Generation page."""
+
+MODEL = "Model"
+DEMO_NOTE = "Demo: a toy with random weights that shows how the app works. It is not Wan2.2."
+PROMPT = "What should happen?"
+PROMPT_HINT = "A red ball rolls to the left across a wooden floor, soft morning light"
+NEGATIVE = "What to avoid"
+NEGATIVE_HINT = "Nothing to avoid"
+START_IMAGE = "Start image"
+IMAGE_OPTIONAL = "Drop an image here, or click to choose one. Optional."
+IMAGE_REQUIRED = "Drop an image here, or click to choose one. This model starts from it."
+IMAGE_TYPES = "PNG, JPEG, WebP, AVIF, GIF, BMP or TIFF, up to 30 MB"
+IMAGE_ALT = "The chosen start image"
+REMOVE_IMAGE = "Remove image"
+SHAPE = "Shape"
+QUALITY = "Quality"
+LENGTH = "Length"
+SEED = "Seed"
+SEED_HINT = "random"
+DICE = "Choose a seed"
+ADVANCED = "Advanced"
+WIDTH = "Width"
+HEIGHT = "Height"
+FRAMES = "Frames"
+FPS = "Frames per second"
+STEPS = "Steps"
+GUIDANCE = "Guidance"
+GUIDANCE_HIGH = "Guidance, high noise"
+GUIDANCE_LOW = "Guidance, low noise"
+SHIFT = "Shift"
+PRECISION = "Precision"
+OFFLOAD = "Offload"
+TILE = "VAE tile"
+LORA = "LoRA"
+LORA_NONE = "none"
+STRENGTH = "LoRA strength"
+HINTS = {
+    "width": "pixels",
+    "height": "pixels",
+    "frames": "how many pictures",
+    "fps": "pictures per second",
+    "steps": "more is slower and finer",
+    "guidance": "how closely the prompt is followed; 1 is off",
+    "guidance_low": "for the second expert",
+    "shift": "higher spends more steps on motion",
+    "tile": "auto, or pixels: smaller needs less memory",
+    "lora_strength": "-4 to 4",
+}
+MAY_REDUCE = "If memory runs out, also try smaller"
+MAY_REDUCE_HINT = (
+    "Off: only smaller tiles and more offload are tried. On: then also lower precision, a smaller "
+    "picture and a shorter video, one after the other. The video says what was changed."
+)
+RUN_FIRST = "Run before my other waiting jobs"
+ADD_FIRST = "Add to queue (next of mine)"
+RESET = "Use the model's defaults"
+GENERATE = "Generate"
+ADD = "Add to queue ({place})"
+FITS_CARD = "Fits: about {needed:.1f} of {total:.1f} GB on the card"
+FITS_CPU = "Runs here, on the processor"
+STARTS_NOW = "It starts at once."
+STARTS_RESUMED = "It starts when the queue is resumed."
+HELD_BY_QUEUE = "Queue paused"
+STARTS_NEXT = "It starts after the job at work."
+STARTS_LATER = "It starts after {count} others."
+FIX_FIELDS = "Something above needs a change first."
+SAY_SOMETHING = "Say what should happen, and this is ready."
+MADE = "Made at {made}, cropped to {asked}."
+MADE_FRAMES = "Made with {made} frames, {asked} are kept."
+QUEUED = "Queued"
+SENT_CANCEL = "Cancelling"
+PRESETS = "Presets"
+PRESET_HINT = "Keeps everything but prompt, image and seed."
+PRESET_NAME = "Name"
+PRESET_SAVED = "Preset saved"
+PRESET_APPLIED = "{name} applied"
+STEPS_COUNT = "{count} steps"
+STAGE_EMPTY = "Your video will play here"
+STAGE_EMPTY_HINT = "Write a prompt and press Generate. Closing the page does not stop a job."
+LAST_RESULTS = "Last results"
+USE_SETTINGS = "Use these settings"
+PLAY = "Play: {prompt}"
+ELAPSED = "elapsed"
+LEFT = "left"
+JOB_PROGRESS = "Progress of the running job"
+VIDEO_LABEL = "The finished video"
+
+
+def place(number: int) -> str:
+    """``1st``, ``2nd``, ``3rd``."""
+    if number % 100 in (11, 12, 13):
+        return f"{number}th"
+    return f"{number}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th') }"
+
+
+IMAGE_READING = "Reading the image"
+IMAGE_SCALED = "Scaled down from {size}."
+IMAGE_FIRST = "The file holds several pictures; this is the first."
+ONE_IMAGE = "Those are several files. Drop one image at a time."
+BACKGROUND = "Behind what is transparent"
+BACKGROUNDS = {"black": "Black", "white": "White"}
+CROP = "Part to keep"
+CROP_ACROSS = ("Left", "Centre", "Right")
+CROP_DOWN = ("Top", "Centre", "Bottom")
+CROP_MOVE = "Move the part to keep"
+CROP_HINT = "The video starts from what this frame shows."
+ENHANCE = "Enhance"
+ENHANCE_HINT = "Suggest words of camera, light and motion that the prompt leaves open"
+EXAMPLES_BUTTON = "Examples"
+UNDO_PROMPT = "Undo"
+UNDO_PROMPT_HINT = "Bring back your own prompt"
+SUGGESTION = "Suggested prompt"
+ACCEPT = "Accept"
+ACCEPTED = "Accepted"
+EDIT = "Edit"
+EDIT_HINT = "Put it into the field and go on typing"
+DISCARD = "Discard"
+CLOSE_NOTES = "Close"
+LOOK = "Worth a look: "
+COUNTED = {"tokens": "{used} / {limit} tokens", "characters": "{used} / {limit} characters"}
+EXAMPLES = {
+    "text": (
+        "A fox trots through fresh snow at dawn and leaves a line of prints behind",
+        "An old fisherman mends a net on a wooden pier while gulls circle above him",
+        "A paper boat drifts down a rain-filled gutter past parked bicycles",
+        "Steam rises from a bowl of noodles as chopsticks lift them slowly",
+        "A lighthouse beam sweeps over a dark, heaving sea at night",
+    ),
+    "image": (
+        "The person turns the head slowly and begins to smile, camera pushes in",
+        "Leaves and hair move in a light wind, the camera stays still",
+        "The camera circles slowly while everything in the picture stays calm",
+        "The clouds drift to the left and their shadows cross the ground",
+    ),
+    "demo": (
+        "A red ball rolls to the left",
+        "A blue square grows",
+        "A green leaf falls",
+    ),
+}

@@ -1,0 +1,76 @@
+"""Optimizations: the machine, defaults, models."""
+
+FREED = "The card will be freed"
+DEFAULTS = "Defaults"
+DEFAULTS_HINT = (
+    "For every new form and for the command line. The figures are estimates for the default video "
+    "of the model chosen here, with everything else as chosen."
+)
+COMPARED_MODEL = "Model for the figures"
+CHOICE_GROUPS = {
+    "precision": "Precision",
+    "offload": "Offload",
+    "tile": "VAE tile",
+    "may_reduce": "If memory runs out",
+}
+CHOICES = {
+    "precision": {
+        "": ("The model's own ({own})", "What the model was made for."),
+        "bf16": ("bf16", "Half the memory of fp32; the quality of Wan2.2's own scripts."),
+        "fp16": ("fp16", "As small as bf16, for cards without bf16. Can overflow."),
+        "fp32": ("fp32", "Twice the memory, slower, no better for Wan2.2."),
+    },
+    "offload": {
+        "auto": ("Automatic", "The fastest that fits."),
+        "none": ("None", "Everything stays on the card. The fastest."),
+        "model": ("Model", "One part on the card at a time. A little slower."),
+        "block": ("Block", "A few layers on the card at a time. The least card memory."),
+    },
+    "tile": {
+        "auto": ("Automatic", "256 pixels where nothing better is known."),
+        "128": ("128 pixels", "The least memory while decoding; the slowest."),
+        "256": ("256 pixels", "A good middle."),
+        "512": ("512 pixels", "Faster decoding; needs the most memory."),
+    },
+    "may_reduce": {
+        "": ("Keep what was asked", "Smaller tiles and more offload are tried, nothing else."),
+        "True": (
+            "Also try smaller",
+            "Then lower precision, a smaller picture, a shorter video. The video says so.",
+        ),
+    },
+}
+PRICE_CARD = "{vram:.1f} GB on the card, {ram:.0f} GB main memory"
+PRICE_CPU = "{ram:.1f} GB main memory"
+PRICE_TIME = ", {time}"
+SAVES = ", saves {amount:.1f} GB"
+COSTS = ", costs {amount:.1f} GB more"
+NO_CARD_NO_PRICE = "Without a card it changes nothing here."
+NO_PRICE = "Does not fit: {needed:.1f} of {available:.1f} GB"
+PRESETS_EMPTY = "None yet. Save a form as a preset on the Generation page."
+FOLDERS = "Folders"
+FOLDERS_HINT = "Set by WAN22_ variables or config.json."
+THIS_MACHINE = "This machine"
+MODELS = "Models"
+FREE_CARD = "Free the card"
+FREE_CARD_HINT = "A warm model stays loaded for ten minutes after its last job."
+READY = "ready"
+MISSING = "not here"
+DAMAGED = "damaged"
+LEVELS = {"ok": "fine", "note": "note", "bad": "needs a hand"}
+MODEL_STATES = {"ready": READY, "missing": MISSING, "damaged": DAMAGED}
+DOWNLOAD_STATES = {"waiting": "waiting", "running": "on its way"}
+MODEL_ON_DISK = "{amount} on the disk"
+MODEL_TO_FETCH = "about {amount} to fetch"
+MODEL_NEEDS = "Needs at least {vram} on the card and {ram} main memory, estimated."
+MODEL_DEMO = "Runs on any machine. It shows how the app works, not what Wan2.2 can do."
+MODEL_LICENCE = "Apache-2.0"
+MODEL_GET = "Get"
+MODEL_RETRY = "Try again"
+MODEL_PROGRESS = "Progress of "
+DOWNLOAD_ASKED = "Getting the weights"
+DOWNLOAD_ASKING = "Asking the hub what there is"
+DOWNLOAD_NEXT = "It starts as soon as the queue looks."
+DOWNLOAD_AGAIN = "Trying again in {time}"
+WEIGHTS_KEPT = "{amount} came before and are kept."
+WEIGHTS_COMING = "The weights are on their way; the job waits for them."
