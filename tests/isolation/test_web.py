@@ -70,14 +70,15 @@ def checkout(tmp_path: Path, demo_models: Path) -> Iterator[Checkout]:
     shutil.copytree(PROJECT, root, ignore=left_out)
     shutil.copytree(demo_models, root / "models")
     found = bun.find(PROJECT)
+    # rxconfig leaves its choices in the environment of whoever imports it, as an earlier test may
+    # have: the copy must make its own, or it watches this project's code instead of its own.
+    outer = {name: value for name, value in os.environ.items() if not name.startswith("REFLEX_")}
     environment = {
-        **os.environ,
+        **outer,
         "WAN22_DATA": str(root / "data"),
         "WAN22_FRONTEND_PORT": str(free_port()),
         "WAN22_BACKEND_PORT": str(free_port()),
         "PYTHONPATH": str(root),
-        # A machine may have no inotify instance left for us: then no change is ever noticed.
-        "WATCHFILES_FORCE_POLLING": "true",
         **({"REFLEX_BUN_PATH": str(found[0])} if found else {}),
     }
     yield Checkout(root, environment)
@@ -114,6 +115,7 @@ def restarts(checkout: Checkout) -> int:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)  # starts a dev server, which builds its pages first
 def test_the_dev_server_reloads_for_code_and_for_nothing_that_a_job_writes(
     checkout: Checkout,
 ) -> None:
@@ -141,6 +143,7 @@ def test_the_dev_server_reloads_for_code_and_for_nothing_that_a_job_writes(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)  # starts a dev server, which builds its pages first
 def test_a_second_reflex_run_on_one_folder_ends_and_changes_nothing(checkout: Checkout) -> None:
     with reflex_run(checkout):
         before, compiled = workers(checkout), restarts(checkout)
@@ -165,6 +168,7 @@ def stamp(folder: Path) -> dict[str, int]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)  # starts a dev server, which builds its pages first
 def test_a_killed_command_takes_its_app_along(checkout: Checkout) -> None:
     """Whoever ends ``wan22 run`` with a plain kill must not leave a server behind."""
     command = checkout.command("wan22_app.cli", "run", "--env", "dev")
