@@ -20,6 +20,7 @@ from wan22_app.adapters.db.jobs import SqlJobStore
 from wan22_app.adapters.db.migrate import check
 from wan22_app.adapters.db.outputs import SqlOutputStore
 from wan22_app.adapters.db.preferences import SqlPresetStore, SqlSettingStore
+from wan22_app.adapters.db.usage import SqlUsageStore
 from wan22_app.adapters.executors.local import Command, LocalExecutor
 from wan22_app.adapters.fetcher import ProcessFetcher
 from wan22_app.adapters.files import FolderOutputFiles
@@ -181,8 +182,10 @@ def build_dispatcher(settings: Settings, command: Command | None = None) -> Disp
                 settings.locks,
                 settings.logs,
             ),
+            usage=SqlUsageStore(engine, clock),
             clock=clock,
             app_version=__version__,
+            daily_minutes=settings.daily_minutes,
         )
     )
 

@@ -95,6 +95,9 @@ class Settings(BaseSettings):
     behind a reverse proxy. In the environment with commas between them."""
     max_waiting: Whole = Field(default=10, ge=1)
     """Most waiting jobs per person."""
+    daily_minutes: Real = Field(default=0.0, ge=0.0)
+    """Minutes of the card that each person's jobs may take within 24 hours; 0 for no limit. The
+    job that is at work then is finished, and the next one waits until enough time has passed."""
     refresh_seconds: Real = Field(default=5.0, ge=1.0, le=60.0)
     """Seconds between two samples of the machine's figures."""
     idle_minutes: Real = Field(default=10.0, gt=0)

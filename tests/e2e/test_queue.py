@@ -12,6 +12,7 @@ from wan22_app.adapters.db.engine import create_engine
 from wan22_app.adapters.db.figures import SqlFigureStore
 from wan22_app.bootstrap import Services
 from wan22_app.domain.account import LOCAL_PERSON
+from wan22_app.domain.job import HoldReason
 
 
 def submit(services: Services, prompt: str, **fields: object) -> str:
@@ -148,3 +149,22 @@ def test_a_warning_says_what_runs_out_and_what_to_do(
             expect(warning).to_be_visible(timeout=500)
             break
     expect(page.locator("#warnings")).to_contain_text("make room on the disk")
+
+
+def test_a_full_disk_stops_the_queue_in_plain_sight(
+    open_page: OpenPage, services: Services
+) -> None:
+    """The dispatcher passes over a paused queue: nothing but this test changes the hold."""
+    services.queue.pause_all(LOCAL_PERSON, paused=True)
+    job = services.queue.get(LOCAL_PERSON, submit(services, "no room"))
+    for path in ("/queue", "/"):
+        page = open_page(path)
+        banner = page.get_by_role("alert").filter(has_text="The queue waits")
+        expect(banner).to_have_count(0)
+        services.jobs.hold(job, HoldReason.SPACE)
+        expect(banner).to_contain_text("it goes on by itself")
+        held = services.queue.get(LOCAL_PERSON, job.id)
+        services.jobs.hold(held, HoldReason.NONE)
+        expect(banner).to_have_count(0)
+    services.queue.cancel(LOCAL_PERSON, job.id)
+    services.queue.pause_all(LOCAL_PERSON, paused=False)

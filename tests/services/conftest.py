@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
+from sqlalchemy.engine import Engine
 
 from tests.conftest import SetClock
 from tests.fakes import (
@@ -20,6 +21,7 @@ from tests.values import a_request
 from wan22_app.adapters.db.downloads import SqlDownloadStore
 from wan22_app.adapters.db.jobs import SqlJobStore
 from wan22_app.adapters.db.outputs import SqlOutputStore
+from wan22_app.adapters.db.usage import SqlUsageStore
 from wan22_app.adapters.system import SystemSecrets
 from wan22_app.domain.account import Person
 from wan22_app.domain.events import Done
@@ -36,6 +38,7 @@ from wan22_app.services.submission import Surroundings as Around
 class World:
     """Everything around the services under test."""
 
+    engine: Engine
     jobs: SqlJobStore
     outputs: SqlOutputStore
     downloads: SqlDownloadStore
@@ -48,6 +51,7 @@ class World:
     experience: FakeExperience
     probe: FakeProbe
     bell: SilentBell
+    daily_minutes: float = 0.0
 
     def dispatcher(self) -> Dispatcher:
         """A new one, as after a restart."""
@@ -62,8 +66,10 @@ class World:
                 experience=self.experience,
                 probe=self.probe,
                 executor=self.executor,
+                usage=SqlUsageStore(self.engine, self.clock),
                 clock=self.clock,
                 app_version="test",
+                daily_minutes=self.daily_minutes,
             )
         )
 
@@ -88,9 +94,14 @@ def done(job: Job) -> Done:
 
 @pytest.fixture
 def world(
-    jobs: SqlJobStore, outputs: SqlOutputStore, downloads: SqlDownloadStore, clock: SetClock
+    database: Engine,
+    jobs: SqlJobStore,
+    outputs: SqlOutputStore,
+    downloads: SqlDownloadStore,
+    clock: SetClock,
 ) -> World:
     return World(
+        database,
         jobs,
         outputs,
         downloads,

@@ -645,3 +645,53 @@ def test_a_stop_ends_the_engines_even_where_nothing_can_be_written(
         dispatcher.stop()
     assert world.executor.closed
     assert world.executor.runs[0].killed
+
+
+def work_for(world: World, dispatcher: Dispatcher, job: Job, seconds: float) -> None:
+    """The started job takes this long and succeeds."""
+    world.clock.advance(seconds)
+    say(world, dispatcher, done(job))
+
+
+def test_who_has_used_up_the_minutes_waits_and_lets_others_pass(
+    world: World, add: Add, person: Person, stranger: Person
+) -> None:
+    world.daily_minutes = 10.0
+    dispatcher = world.dispatcher()
+    first, second, third = add("1"), add("2"), add("3")
+    dispatcher.tick()
+    work_for(world, dispatcher, first, 540)
+    assert world.jobs.get(person, second.id).state is JobState.RUNNING, "a minute is left"
+    work_for(world, dispatcher, second, 90)
+    assert world.jobs.get(person, third.id).hold is HoldReason.MINUTES
+    request = a_request(width=128, height=128)
+    other = world.jobs.add(stranger, NewJob(request=request, key="x"), 10)
+    dispatcher.tick()
+    assert world.jobs.get(stranger, other.id).state is JobState.RUNNING
+    work_for(world, dispatcher, other, 24 * 3600 - 90)
+    assert world.jobs.get(person, third.id).state is JobState.RUNNING, "the first lies behind"
+
+
+def test_without_a_limit_nobody_asks_how_long_anything_took(
+    world: World, dispatcher: Dispatcher, add: Add, person: Person
+) -> None:
+    first, second = add("1"), add("2")
+    dispatcher.tick()
+    work_for(world, dispatcher, first, 23 * 3600)
+    assert world.jobs.get(person, second.id).state is JobState.RUNNING
+
+
+def test_latents_are_pruned_each_hour_but_those_of_a_paused_person(
+    world: World, dispatcher: Dispatcher, add: Add, person: Person
+) -> None:
+    job = add("1")
+    world.jobs.pause_queue(person, paused=True)
+    dispatcher.tick()
+    assert world.latents.spared == {job.id}
+    world.latents.spared = ()
+    world.clock.advance(3599)
+    dispatcher.tick()
+    assert world.latents.spared == ()
+    world.clock.advance(2)
+    dispatcher.tick()
+    assert world.latents.spared == {job.id}

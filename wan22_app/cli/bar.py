@@ -9,6 +9,7 @@ WAITS = {
     HoldReason.PAUSED: "paused",
     HoldReason.WEIGHTS: "waits for weights",
     HoldReason.SPACE: "waits for disk space",
+    HoldReason.MINUTES: "waits: the minutes for 24 hours are used up",
 }
 
 

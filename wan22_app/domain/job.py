@@ -42,6 +42,7 @@ class HoldReason(StrEnum):
     PAUSED = "paused"
     WEIGHTS = "weights"
     SPACE = "space"
+    MINUTES = "minutes"
 
 
 class Progress(Value):

@@ -12,7 +12,7 @@ from wan22_app.ports.outputs import (
     Videos,
 )
 from wan22_app.ports.preferences import PresetStore, SettingStore
-from wan22_app.ports.queue import Bell, JobStore, NewJob, Revision
+from wan22_app.ports.queue import Bell, JobStore, NewJob, Revision, UsageStore
 from wan22_app.ports.runs import Executor, Run
 from wan22_app.ports.weights import DownloadStore, Fetch, Fetcher, Hub, HubTrouble, IncomingWeights
 
@@ -42,6 +42,7 @@ __all__ = [
     "Run",
     "Secrets",
     "SettingStore",
+    "UsageStore",
     "VideoFacts",
     "Videos",
 ]

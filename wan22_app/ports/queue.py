@@ -1,6 +1,7 @@
 """The queue's rows, and the bell that wakes who owns it."""
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import timedelta
 from typing import NamedTuple, Protocol
 
 from wan22_app.domain.account import Person
@@ -75,6 +76,10 @@ class JobStore(Protocol):
         ...
 
     def running(self) -> Sequence[Job]: ...
+
+    def unfinished_latents(self) -> Collection[str]:
+        """Under which names waiting and running jobs of everybody keep their latents."""
+        ...
 
     def cancelling(self) -> Sequence[Job]:
         """Queued and running jobs whose cancellation was asked for."""
@@ -172,6 +177,17 @@ class JobStore(Protocol):
 
         ``relief`` is what the next run must be given, on top of its plan; ``lighter`` takes the
         request's place, and what was asked is kept beside it.
+        """
+        ...
+
+
+class UsageStore(Protocol):
+    """How long people's jobs had the card."""
+
+    def within(self, person_id: str, span: timedelta) -> timedelta:
+        """Time that the last run of each ended job took, as far as it lies within ``span``.
+
+        Earlier attempts of a job, which a crash or a stop ended, are not the person's doing.
         """
         ...
 

@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from wan22_app.domain.errors import Problem, UserError
 from wan22_app.domain.events import (
@@ -23,6 +24,8 @@ from wan22_app.services.verdicts import Verdicts
 
 log = logging.getLogger(__name__)
 
+DAY = timedelta(hours=24)
+PRUNE_EVERY_S = 3600.0
 RECORD_EVERY_S = 0.25
 """A step is written at most four times a second; a new stage at once."""
 ASLEEP_S = 60.0
@@ -41,6 +44,7 @@ class Dispatcher:
     """Verdicts that the database or the disk has not taken yet."""
     _rescued: bool = field(default=False, init=False)
     _free_wishes: int = field(default=0, init=False)
+    _prune_at: float = field(default=float("-inf"), init=False)
     _draining: bool = field(default=False, init=False)
     _unsure: bool = field(default=False, init=False)
     """A start was begun and is not written down to its end."""
@@ -68,6 +72,7 @@ class Dispatcher:
             self._put_back_strays()
         self._cancel()
         self._free_card()
+        self._prune_latents()
         if not self._draining and self.around.clock.monotonic() >= self._verdicts.resume_at:
             self._fill()
 
@@ -101,15 +106,16 @@ class Dispatcher:
         swept = self.around.files.sweep(self.around.outputs.known_files(), live)
         if swept:
             log.info("removed files without a job: %s", ", ".join(swept))
-        self._prune_latents()
         self._free_wishes = self.around.jobs.free_card_wishes()
         self._rescued = True
         return True
 
     def _prune_latents(self) -> None:
-        """Remove what is old or too much, but nothing that a waiting job goes on with."""
-        jobs = (*self.around.jobs.running(), *self.around.jobs.candidates())
-        self.around.latents.prune({job.latents_id for job in jobs})
+        """Once an hour remove what is old or too much, but nothing that a job goes on with."""
+        now = self.around.clock.monotonic()
+        if now >= self._prune_at:
+            self._prune_at = now + PRUNE_EVERY_S
+            self.around.latents.prune(self.around.jobs.unfinished_latents())
 
     def _put_back_strays(self) -> None:
         """Requeue what is claimed and neither runs nor has a verdict: its start was cut short."""
@@ -274,7 +280,12 @@ class Dispatcher:
         except UserError as error:
             known = error.problem.code in ("outputs_unwritable", "disk_full")
             return HoldReason.SPACE if known else HoldReason.WEIGHTS
-        return HoldReason.NONE
+        return HoldReason.MINUTES if self._has_used_up(job.owner) else HoldReason.NONE
+
+    def _has_used_up(self, person_id: str) -> bool:
+        """Whether a person's jobs have had the card for as long as they may."""
+        allowed = timedelta(minutes=self.around.daily_minutes)
+        return bool(allowed) and self.around.usage.within(person_id, DAY) >= allowed
 
     def _work(self, job: Job) -> Work:
         request = job.request

@@ -16,6 +16,7 @@ from wan22_app.ports import (
     OutputStore,
     Probe,
     Run,
+    UsageStore,
 )
 
 
@@ -32,8 +33,11 @@ class Surroundings:
     experience: ExperienceStore
     probe: Probe
     executor: Executor
+    usage: UsageStore
     clock: Clock
     app_version: str
+    daily_minutes: float
+    """Of the card for each person within 24 hours; 0 for no limit."""
 
 
 @dataclass

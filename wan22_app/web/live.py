@@ -44,6 +44,7 @@ class LiveState(rx.State):
     series: list[Row] = []
     spans: list[Span] = []
     warnings: list[WarningView] = []
+    blocked: list[WarningView] = []
     start: str = words.STARTS_NOW
     button: str = words.GENERATE
 

@@ -52,6 +52,7 @@ class Snapshot:
     start: str
     button: str
     queue_paused: bool
+    blocked: list[WarningView]
     models: list[ModelCard]
 
 
@@ -83,6 +84,7 @@ def take(app: Services, person: Person) -> Snapshot:
         start=words.STARTS_RESUMED if paused else start_text(len(active)),
         button=button_text(len(active)),
         queue_paused=paused,
+        blocked=blocked(active),
         models=model_cards(app.weights.shelves(person), app.clock.now()),
     )
 
@@ -134,6 +136,12 @@ def machine(app: Services) -> MachineView:
 
 
 DRAINING = WarningView("draining", words.DRAINING, words.DRAINING_CURE)
+NO_SPACE = WarningView("no_space", words.NO_SPACE, words.NO_SPACE_CURE)
+
+
+def blocked(active: Sequence[Job]) -> list[WarningView]:
+    """What keeps the whole queue waiting; more than a remark on each job, as it is nobody's job."""
+    return [NO_SPACE] if any(job.hold is HoldReason.SPACE for job in active) else []
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from sqlalchemy import func
 from sqlalchemy.engine import Engine
 from sqlmodel import Session, col, select
 
+from wan22_app.adapters.db import order
 from wan22_app.adapters.db.counters import (
     FREE_CARD,
     LISTS,
@@ -17,7 +18,6 @@ from wan22_app.adapters.db.counters import (
     value_of,
 )
 from wan22_app.adapters.db.engine import read, write
-from wan22_app.adapters.db.order import active, ahead, candidates, ended, move, to_front
 from wan22_app.adapters.db.refusals import already_over, not_over, not_waiting, too_many
 from wan22_app.adapters.db.rows import event_of, job_of, row_of
 from wan22_app.adapters.db.story import END_TEXTS, HOLD_TEXTS, STAGE_TEXTS, tell
@@ -106,7 +106,8 @@ class SqlJobStore:
 
     def queue(self, person: Person, limit: int = 50) -> Sequence[Job]:
         return read(
-            self._engine, lambda session: [job_of(row) for row in active(session, person, limit)]
+            self._engine,
+            lambda session: [job_of(row) for row in order.active(session, person, limit)],
         )
 
     def ended(
@@ -116,7 +117,7 @@ class SqlJobStore:
         before: Job | None = None,
         limit: int = 20,
     ) -> Sequence[Job]:
-        query = ended(person, states, before, limit)
+        query = order.ended(person, states, before, limit)
         return read(self._engine, lambda session: [job_of(row) for row in session.exec(query)])
 
     def move(self, person: Person, job_id: str, before: str | None) -> None:
@@ -126,7 +127,7 @@ class SqlJobStore:
             for each in (row, target):
                 if each is not None and each.state != JobState.QUEUED:
                     raise Conflict(not_waiting())
-            for moved in move(session, row, target):
+            for moved in order.move(session, row, target):
                 self._changed(session, moved)
 
         write(self._engine, work)
@@ -178,7 +179,7 @@ class SqlJobStore:
 
     def candidates(self) -> Sequence[Job]:
         def work(session: Session) -> Sequence[Job]:
-            return [job_of(row) for row in candidates(session, CANDIDATES_PER_PERSON)]
+            return [job_of(row) for row in order.candidates(session, CANDIDATES_PER_PERSON)]
 
         return read(self._engine, work)
 
@@ -187,11 +188,14 @@ class SqlJobStore:
         return read(self._engine, lambda session: dict(session.exec(query).all()))
 
     def waiting_ahead(self, job: Job) -> int:
-        return read(self._engine, lambda session: ahead(session, job))
+        return read(self._engine, lambda session: order.ahead(session, job))
 
     def running(self) -> Sequence[Job]:
         query = select(JobRow).where(JobRow.state == str(JobState.RUNNING))
         return read(self._engine, lambda session: [job_of(row) for row in session.exec(query)])
+
+    def unfinished_latents(self) -> Collection[str]:
+        return read(self._engine, order.unfinished_latents)
 
     def cancelling(self) -> Sequence[Job]:
         query = select(JobRow).where(
@@ -213,7 +217,7 @@ class SqlJobStore:
         def work(session: Session) -> Job | None:
             row = session.get(JobRow, job.id, with_for_update=True)
             fresh = row is not None and row.state == JobState.QUEUED and row.epoch == job.epoch
-            if row is None or not fresh or row.cancel_requested or _is_paused(session, row):
+            if row is None or not fresh or row.cancel_requested or order.is_paused(session, row):
                 return None
             row.state, row.hold, row.progress = str(JobState.RUNNING), "", None
             row.epoch, row.attempts = row.epoch + 1, row.attempts + 1
@@ -341,7 +345,7 @@ class SqlJobStore:
         session.add(row)
         session.flush()
         tell(session, self._clock, row, "queued", new.told)
-        for moved in to_front(session, row) if new.first else ():
+        for moved in order.to_front(session, row) if new.first else ():
             self._changed(session, moved)
         return self._changed(session, row)
 
@@ -390,9 +394,3 @@ class SqlJobStore:
         row.hold = str(reason)
         tell(session, self._clock, row, "hold", HOLD_TEXTS[reason])
         self._changed(session, row)
-
-
-def _is_paused(session: Session, row: JobRow) -> bool:
-    """The job's own pause, or that of its person's whole queue."""
-    owner = session.get(PersonRow, row.owner)
-    return row.hold == HoldReason.PAUSED or (owner is not None and owner.paused)

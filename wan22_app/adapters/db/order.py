@@ -90,6 +90,18 @@ def ended(
     return query.order_by(finished.desc(), number.desc()).limit(limit)
 
 
+def is_paused(session: Session, row: JobRow) -> bool:
+    """The job's own pause, or that of its person's whole queue."""
+    owner = session.get(PersonRow, row.owner)
+    return row.hold == HoldReason.PAUSED or (owner is not None and owner.paused)
+
+
+def unfinished_latents(session: Session) -> set[str]:
+    """Under which names jobs that are not over keep their latents, paused ones included."""
+    query = select(JobRow.id, JobRow.latents_of).where(col(JobRow.state).in_([QUEUED, RUNNING]))
+    return {other or own for own, other in session.exec(query)}
+
+
 def to_front(session: Session, row: JobRow) -> Sequence[JobRow]:
     """Put a waiting job before all others of the same person; returns what changed."""
     return move(session, row, session.exec(_own_waiting(row).limit(1)).first())

@@ -20,6 +20,7 @@ HOLD_TEXTS = {
     HoldReason.PAUSED: "Paused.",
     HoldReason.WEIGHTS: "Waits for the weights of its model.",
     HoldReason.SPACE: "Waits for room in the outputs folder.",
+    HoldReason.MINUTES: "Waits: its person's jobs have used up the minutes for 24 hours.",
 }
 END_TEXTS = {
     JobState.FAILED: "Failed.",

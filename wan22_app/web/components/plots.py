@@ -122,19 +122,29 @@ def shade(span: rx.Var[Span]) -> rx.Component:
 def warnings() -> rx.Component:
     """What runs out soon, and what to do."""
     return rx.box(
-        rx.foreach(LiveState.warnings, warning),
+        rx.foreach(LiveState.warnings, lambda item: warning(item, "amber")),
         id="warnings",
         aria_live="polite",
         width="100%",
     )
 
 
-def warning(item: rx.Var[WarningView]) -> rx.Component:
+def blocked() -> rx.Component:
+    """Why nothing starts at all; on every page where somebody waits for a job."""
+    return rx.box(
+        rx.foreach(LiveState.blocked, lambda item: warning(item, "red")),
+        id="blocked",
+        role="alert",
+        width="100%",
+    )
+
+
+def warning(item: rx.Var[WarningView], colour: str) -> rx.Component:
     """One of them."""
     return rx.callout.root(
         rx.callout.icon(rx.icon("triangle-alert", size=16)),
         rx.callout.text(rx.text.strong(item.what), " ", item.cure),
-        color_scheme="amber",
+        color_scheme=colour,
         size="1",
         margin_bottom="12px",
     )

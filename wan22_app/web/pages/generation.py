@@ -3,6 +3,7 @@
 import reflex as rx
 
 from wan22_app.web import words
+from wan22_app.web.components import plots
 from wan22_app.web.components.form import form
 from wan22_app.web.components.stage import last_results, stage
 from wan22_app.web.layout import frame, title
@@ -22,6 +23,7 @@ def page() -> rx.Component:
     return frame(
         "/",
         title(words.GENERATION),
+        plots.blocked(),
         rx.el.div(
             form(),
             rx.el.section(

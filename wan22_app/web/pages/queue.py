@@ -13,6 +13,7 @@ def page() -> rx.Component:
     return frame(
         "/queue",
         title(words.QUEUE),
+        plots.blocked(),
         plots.warnings(),
         rx.el.div(
             rx.vstack(

@@ -26,6 +26,7 @@ HOLDS = {
     HoldReason.PAUSED: "Paused",
     HoldReason.WEIGHTS: "Waiting for the model's weights",
     HoldReason.SPACE: "Waiting for disk space",
+    HoldReason.MINUTES: "Waiting: the minutes for 24 hours are used up",
 }
 STAGES = {
     Stage.LOADING: "Loading the model",

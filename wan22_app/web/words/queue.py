@@ -10,6 +10,11 @@ RESUME_QUEUE = "Resume the queue"
 QUEUE_PAUSED = "The queue is paused: what runs goes on, nothing new starts."
 DRAINING = "The queue drains for an upgrade: what runs is finished, nothing new starts."
 DRAINING_CURE = "Waiting jobs are kept. They go on when the app or wan22 dispatch is started again."
+NO_SPACE = "The queue waits: finished videos have no room, or their folder cannot be written."
+NO_SPACE_CURE = (
+    "Empty the bin on Outputs or make room on the disk; wan22 doctor says what is amiss. "
+    "Nothing is lost, and it goes on by itself."
+)
 PAUSED = "Paused"
 RESUMED = "Resumed"
 MOVE_FIRST = "Move to the front"
