@@ -99,6 +99,7 @@ class Engines(ScriptedExecutor):
     def __init__(self) -> None:
         super().__init__()
         self.refuses = False
+        self.started = 0
         self.alive: dict[str, EngineRun] = {}
 
     def start(self, work: Work, slot: str) -> EngineRun:
@@ -108,6 +109,7 @@ class Engines(ScriptedExecutor):
         if self.refuses:
             raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
         self.alive[slot] = run = EngineRun(work)
+        self.started += 1
         return run
 
     def flying(self) -> Sequence[EngineRun]:
@@ -186,6 +188,7 @@ class Bench:
             self._template.backup(raw)
         clock = SetClock()
         return World(
+            engine=self._engine,
             jobs=SqlJobStore(self._engine, clock, SystemSecrets()),
             outputs=SqlOutputStore(self._engine),
             downloads=SqlDownloadStore(self._engine, clock, SystemSecrets()),

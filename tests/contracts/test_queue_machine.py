@@ -41,6 +41,7 @@ from wan22_app.domain.events import (
     Stage,
 )
 from wan22_app.domain.job import MAX_DEATHS, Job, JobState, Progress
+from wan22_app.domain.watch import LIMITS_S
 
 MOST_WAITING = 4
 WHY = Problem(code="x", what="It failed.", cure="Try again.")
@@ -84,6 +85,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.stopped_at: dict[str, Row] = {}
         self.ghosts: list[EngineRun] = []
         self.awake = True
+        self.started_before_drain: int | None = None
         self.dispatcher = self.world.dispatcher()
 
     @property
@@ -277,9 +279,32 @@ class QueueMachine(RuleBasedStateMachine):
                 assert after[job_id].attempts == before[job_id].attempts - 1
         self._next_dispatcher(busy=False)
 
+    @rule()
+    def drain(self) -> None:
+        """What runs goes on; the next dispatcher starts jobs again."""
+        self.dispatcher.drain()
+        self.started_before_drain = self.engines.started
+
+    @rule(minutes=st.sampled_from([0.0, 5.0]))
+    def limit(self, minutes: float) -> None:
+        """How long each person's jobs may have the card; a setting of the next dispatcher."""
+        self.world.daily_minutes = minutes
+
+    @precondition(lambda self: self.awake and self.engines.flying())
+    @rule(seconds=st.sampled_from([250, 950]))
+    def silence(self, seconds: int) -> None:
+        """No engine says a word, and the dispatcher is there to notice."""
+        runs = self.engines.flying()
+        for _ in range(0, seconds, 50):
+            self.world.clock.advance(50)
+            self._try(self.dispatcher.tick)
+        if seconds > max(LIMITS_S.values()) and not self.bench.disk.refuses:
+            assert all(run.over for run in runs), "a hung run holds its slot for ever"
+
     def _next_dispatcher(self, busy: bool) -> None:
         self.world.executor = Engines()
         self.world.executor.free_slot = not busy
+        self.started_before_drain = None
         self.dispatcher = self.world.dispatcher()
 
     @precondition(lambda self: not self.engines.free_slot)
@@ -371,6 +396,7 @@ class QueueMachine(RuleBasedStateMachine):
         self._nothing_else_ever_happens()
         self._every_confirmed_job_is_there_and_what_is_final_stays()
         self._at_most_one_video_and_only_of_what_succeeded()
+        assert self.started_before_drain in (None, self.engines.started), "drained, yet started"
 
     def _nothing_else_ever_happens(self) -> None:
         for change in self.bench.changes():
@@ -405,6 +431,9 @@ class QueueMachine(RuleBasedStateMachine):
         """Everything is well again: whatever was played, all that was confirmed comes to an end."""
         self.recovery()
         self._let_go()
+        if self.started_before_drain is not None or self.dispatcher.around.daily_minutes:
+            self.world.daily_minutes = 0.0
+            self.kill_dispatcher(busy=False)
         for _ in range(MAX_DEATHS * len(self.confirmed) + 10):
             self.world.clock.advance(301)
             self.dispatcher.tick()
