@@ -10,6 +10,7 @@ from wan22_app.adapters.db.jobs import CANDIDATES_PER_PERSON, SqlJobStore
 from wan22_app.domain.account import Person
 from wan22_app.domain.errors import Conflict, NotFound
 from wan22_app.domain.events import Stage
+from wan22_app.domain.fairness import pick_next
 from wan22_app.domain.job import HoldReason, Job, JobState, Progress
 from wan22_app.ports import NewJob
 
@@ -68,6 +69,34 @@ def test_any_row_of_moves_keeps_the_jobs_and_the_places(
             expected.insert(len(expected) if target is None else expected.index(target), moved)
     assert [job.id for job in jobs.queue(person)] == expected
     assert sorted(j.place for j in jobs.queue(person)) == sorted(j.place for j in mine)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+          max_examples=15, deadline=None)  # fmt: skip
+@given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=9))
+def test_as_many_start_before_a_job_as_it_was_told(
+    jobs: SqlJobStore, person: Person, stranger: Person, queue: list[tuple[bool, bool]]
+) -> None:
+    """Whoever was served last in the example before begins this one behind."""
+    stamp = jobs.latest_revision().latest
+    added = [
+        (add(jobs, person if mine else stranger, f"{stamp}-{n}"), held)
+        for n, (mine, held) in enumerate(queue)
+    ]
+    for job, held in added:
+        if held:
+            jobs.hold(job, HoldReason.WEIGHTS)
+    told = {job.id: jobs.waiting_ahead(job) for job, held in added if not held}
+    starts: list[str] = []
+    while (chosen := pick_next(jobs.candidates(), jobs.served())) is not None:
+        run = jobs.claim(chosen, PLAN)
+        assert run is not None
+        jobs.end(run.id, run.epoch, JobState.FAILED)
+        starts.append(run.id)
+    for owner in (person, stranger):
+        for job in jobs.queue(owner):
+            jobs.request_cancel(owner, job.id)
+    assert told == {job_id: index for index, job_id in enumerate(starts)}
 
 
 def test_only_ones_own_waiting_jobs_are_moved_or_paused(

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import and_, func, or_
+from sqlalchemy import ColumnElement, and_, func, or_
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -46,31 +46,35 @@ def ahead(session: Session, job: Job) -> int:
     """Jobs that will start before this waiting one, when people are served in turn.
 
     Before a person's n-th job starts everybody else has had n turns, and whoever comes earlier in
-    the round one more. What is held or paused delays nobody.
+    the round one more. What is held or paused delays nobody. Of each queue no more is read than
+    can come before: the cost grows with what is ahead, not with what waits behind.
     """
-    people = session.exec(
-        select(JobRow.owner, func.count(), PersonRow.served, func.min(JobRow.place))
-        .join(PersonRow, col(PersonRow.id) == JobRow.owner)
-        .where(JobRow.state == QUEUED, JobRow.hold == "", col(PersonRow.paused).is_(False))
-        .group_by(col(JobRow.owner), col(PersonRow.served))
-    ).all()
     turns = session.exec(
-        select(func.count())
-        .select_from(JobRow)
-        .where(
-            JobRow.state == QUEUED,
-            JobRow.hold == "",
-            JobRow.owner == job.owner,
-            JobRow.place < job.place,
-        )
+        select(func.count()).where(*_ready(job.owner), JobRow.place < job.place)
     ).one()
-    rounds = {owner: (served, place) for owner, _, served, place in people}
-    own = rounds.get(job.owner, (session.get_one(PersonRow, job.owner).served, job.place))
-    return turns + sum(
-        min(count, turns + (rounds[owner] < own))
-        for owner, count, _, _ in people
-        if owner != job.owner
+    served = session.get_one(PersonRow, job.owner).served
+    first = _places(session, job.owner, 1) if turns else [job.place]
+    own = (served, first[0])
+    others = select(PersonRow.id, PersonRow.served).where(
+        col(PersonRow.paused).is_(False), PersonRow.id != job.owner
     )
+    found = turns
+    for person, last in session.exec(others):
+        places = _places(session, person, turns + 1)
+        if places:
+            found += min(len(places), turns + ((last, places[0]) < own))
+    return found
+
+
+def _ready(person: str) -> tuple[ColumnElement[bool], ...]:
+    """A person's waiting jobs that nothing holds back."""
+    return (col(JobRow.state) == QUEUED, col(JobRow.owner) == person, col(JobRow.hold) == "")
+
+
+def _places(session: Session, person: str, most: int) -> Sequence[int]:
+    """Places of the first of them."""
+    query = select(JobRow.place).where(*_ready(person)).order_by(col(JobRow.place)).limit(most)
+    return session.exec(query).all()
 
 
 def ended(
