@@ -69,8 +69,10 @@ class FolderOutputFiles:
         )
 
     def discard(self, job_id: str) -> None:
-        for path in self._staging.glob(f"{job_id}.*.part"):
-            path.unlink(missing_ok=True)
+        # One pattern for all jobs: Python keeps the last few hundred, a kilobyte or more for each.
+        for path in self._staging.glob("*.part"):
+            if path.name.startswith(f"{job_id}."):
+                path.unlink(missing_ok=True)
 
     def find(self, name: str) -> Path | None:
         path = self._outputs / name
