@@ -326,7 +326,9 @@ class QueueMachine(RuleBasedStateMachine):
         elif how == "failed":
             written = jobs.end(job_id, epoch, JobState.FAILED, WHY)
         else:
-            written = jobs.requeue(job_id, epoch, WHY)
+            # After the last attempt a dispatcher puts back only what it has stopped itself.
+            counted = before[job_id].attempts < MAX_DEATHS
+            written = jobs.requeue(job_id, epoch, WHY, count_attempt=counted)
         assert written is not stale
         if stale:
             assert self.bench.rows() == before
