@@ -223,7 +223,9 @@ class Dispatcher:
         candidates = self.around.jobs.candidates()
         if not candidates:
             return False
-        ready = [self._reconsidered(job) for job in candidates]
+        # Once for a person and round: it is a sum over the jobs of a day.
+        spent = {owner for owner in {job.owner for job in candidates} if self._has_used_up(owner)}
+        ready = [self._reconsidered(job, spent=job.owner in spent) for job in candidates]
         job = pick_next(ready, self.around.jobs.served())
         if job is None:
             return False
@@ -263,16 +265,16 @@ class Dispatcher:
         known = self.around.experience.needed(job.request.model, device, pixels_of(job))
         return eased(plan, stronger(known, job.relief))
 
-    def _reconsidered(self, job: Job) -> Job:
+    def _reconsidered(self, job: Job, *, spent: bool) -> Job:
         """The job with its hold as it is now: weights may have come, space may have gone."""
         if job.hold is HoldReason.PAUSED:
             return job
-        reason = self._reason_to_wait(job)
+        reason = self._reason_to_wait(job, spent=spent)
         if reason is not job.hold:
             self.around.jobs.hold(job, reason)
         return job.model_copy(update={"hold": reason})
 
-    def _reason_to_wait(self, job: Job) -> HoldReason:
+    def _reason_to_wait(self, job: Job, *, spent: bool) -> HoldReason:
         try:
             if not self.around.library.entry(job.request.model).ready:
                 return HoldReason.WEIGHTS
@@ -280,7 +282,7 @@ class Dispatcher:
         except UserError as error:
             known = error.problem.code in ("outputs_unwritable", "disk_full")
             return HoldReason.SPACE if known else HoldReason.WEIGHTS
-        return HoldReason.MINUTES if self._has_used_up(job.owner) else HoldReason.NONE
+        return HoldReason.MINUTES if spent else HoldReason.NONE
 
     def _has_used_up(self, person_id: str) -> bool:
         """Whether a person's jobs have had the card for as long as they may."""
