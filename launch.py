@@ -17,7 +17,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from wan22_app import bun
+from wan22_app import bun, demo
 
 PROJECT = Path(__file__).resolve().parent
 VENV = PROJECT / ".venv"
@@ -74,7 +74,7 @@ def set_up() -> None:
     provide_bun()
     say("bringing the database up to date")
     run_python("-m", "wan22_app.cli", "migrate")
-    build_demo()
+    provide_demo()
 
 
 def require_python() -> None:
@@ -153,14 +153,14 @@ def provide_bun() -> None:
         say(f"npm could not install bun; Reflex will try. {done.stderr.strip()[-300:]}")
 
 
-def build_demo() -> None:
-    """Tiny checkpoints, so that everything can be tried without a card or a download."""
-    models = models_folder()
-    layouts = ("t2v", "i2v", "ti2v")
-    if all((models / "demo" / name / "demo_settings.json").exists() for name in layouts):
-        return
-    say("building the demo checkpoints")
-    run_python("-m", "wan22_app.engine.demo", str(models))
+def provide_demo() -> None:
+    """The demo checkpoints where the models are: in this folder they come with the project."""
+    try:
+        copied = demo.provide(models_folder())
+    except (demo.NotShipped, OSError) as error:
+        raise Trouble(str(error)) from error
+    if copied:
+        say(f"copied the demo checkpoints: {', '.join(copied)}")
 
 
 def models_folder() -> Path:

@@ -18,8 +18,8 @@ import torch
 from diffusers import AutoencoderKLWan, UniPCMultistepScheduler, WanTransformer3DModel
 
 from benchmarks.report import publish
+from wan22_app.demo import SHIPPED
 from wan22_app.domain.catalog import DEMO_SPECS, REAL_SPECS, ModelSpec
-from wan22_app.engine.demo import LAYOUTS
 
 TEXT_DIM = 4096
 LAYERS = {"t2v": (40, 40, 13824, 16, 16), "i2v": (40, 40, 13824, 36, 16),
@@ -76,8 +76,10 @@ def measure(spec: ModelSpec, args: argparse.Namespace, device: torch.device) -> 
 def models(spec: ModelSpec, device: torch.device) -> tuple[Any, Any]:
     """One expert and the VAE: the real layout on the device, or the demo's."""
     if spec.demo:
-        pipeline = LAYOUTS[spec.key][1]()
-        return pipeline.transformer.to(device), pipeline.vae.to(device)
+        folder = SHIPPED / str(spec.task)
+        transformer = WanTransformer3DModel.from_pretrained(folder, subfolder="transformer")
+        vae = AutoencoderKLWan.from_pretrained(folder, subfolder="vae")
+        return transformer.float().to(device), vae.float().to(device)
     heads, layers, ffn, channels_in, channels_out = LAYERS[str(spec.task)]
     with torch.device(device):
         transformer = WanTransformer3DModel(

@@ -21,12 +21,12 @@ import torch
 from diffusers import AutoencoderKLWan, UniPCMultistepScheduler, WanPipeline
 
 from benchmarks.report import publish
+from wan22_app.demo import SHIPPED
 from wan22_app.domain.catalog import DEMO_T2V, ModelEntry, WeightsState
 from wan22_app.domain.events import Done, Event
 from wan22_app.domain.generation import GenerationRequest, geometry
 from wan22_app.domain.memory import MemoryPlan
 from wan22_app.domain.work import Work
-from wan22_app.engine.demo import LAYOUTS, ensure
 from wan22_app.engine.engine import Engine, latents_sha256
 
 ROUNDS = 2
@@ -47,8 +47,6 @@ def main() -> int:
 
 def measure(folder: Path, args: argparse.Namespace) -> dict[str, object]:
     """Times of both, interleaved, after one warm-up of each."""
-    spec, build = LAYOUTS[DEMO_T2V.key]
-    ensure(folder / "t2v", spec, build)
     work = _work(folder, args)
     ours, stock = _ours(work), _stock(work)
     hashes = {ours(), stock()}
@@ -81,7 +79,7 @@ def _work(folder: Path, args: argparse.Namespace) -> Work:
         device="cpu", precision="fp32", offload="none", tile=None, peak_vram_bytes=0,
         peak_ram_bytes=0,
     )  # fmt: skip
-    entry = ModelEntry(spec=DEMO_T2V, state=WeightsState.READY, folder=str(folder / "t2v"))
+    entry = ModelEntry(spec=DEMO_T2V, state=WeightsState.READY, folder=str(SHIPPED / "t2v"))
     return Work(
         job_id="0" * 32, epoch=1, request=request, plan=plan, entry=entry, staging=str(folder),
         latents=str(folder / "latents.safetensors"), app_version="benchmark",

@@ -57,7 +57,7 @@ def main() -> int:
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         models = Path(folder) / "models"
-        demo = [sys.executable, "-m", "wan22_app.engine.demo", str(models)]
+        demo = [sys.executable, "-m", "wan22_app.demo", str(models)]
         subprocess.run(demo, check=True, capture_output=True)  # not here: torch would come along
         report = run(Path(folder), models, args.jobs)
     publish("soak", report)

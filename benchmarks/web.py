@@ -56,7 +56,7 @@ def measure(base: Path, args: argparse.Namespace) -> dict[str, object]:
     """Everything, in one run."""
     places = {name: base / name for name in ("data", "outputs", "models", "loras")}
     services = build_services(Settings.model_validate(places))
-    demo = [sys.executable, "-m", "wan22_app.engine.demo", str(places["models"])]
+    demo = [sys.executable, "-m", "wan22_app.demo", str(places["models"])]
     subprocess.run(demo, check=True, capture_output=True)  # not here: torch would come along
     migrate(services.settings.database)
     fill(services, args.outputs, args.ended)

@@ -1,8 +1,6 @@
 """Fixtures that every kind of test may use: a real database in a temporary folder."""
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,6 +17,7 @@ from wan22_app.adapters.db.migrate import migrate
 from wan22_app.adapters.db.outputs import SqlOutputStore
 from wan22_app.adapters.db.tables import PersonRow
 from wan22_app.adapters.system import SystemSecrets
+from wan22_app.demo import provide
 from wan22_app.domain.account import LOCAL_PERSON, Person
 
 # What somebody keeps in the project's config.json is no matter of the tests.
@@ -100,9 +99,9 @@ def downloads(database: Engine, clock: SetClock) -> SqlDownloadStore:
 
 @pytest.fixture(scope="session")
 def demo_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demo checkpoints, built once."""
+    """A models folder with the demo checkpoints."""
     models = tmp_path_factory.mktemp("models")
-    subprocess.run([sys.executable, "-m", "wan22_app.engine.demo", models], check=True)
+    provide(models)
     return models
 
 

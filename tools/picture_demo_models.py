@@ -1,7 +1,7 @@
-"""``python -m tools.picture_demo_models``: the animated picture of the README.
+"""``python -m tools.picture_demo_models``: the README's animated picture, the form's example image.
 
 Six prompts, one video each from the T2V demo checkpoint at its defaults, side by side with their
-prompts below.
+prompts below. The example is a red circle for the demo models that start from an image.
 """
 
 import argparse
@@ -17,7 +17,9 @@ import torch
 from diffusers import WanPipeline
 from PIL import Image, ImageDraw
 
+from tools.demo.measure import pixels
 from tools.demo.sampling import Settings, picture, sample
+from tools.demo.scenes import Scene, Thing, render
 from wan22_app.domain.catalog import DEMO_T2V
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -38,6 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="tools.picture_demo_models", description=__doc__)
     parser.add_argument("--models", type=Path, default=PROJECT / "models" / "demo")
     parser.add_argument("--out", type=Path, default=PROJECT / "docs" / "images" / "demo.webp")
+    parser.add_argument("--example", type=Path, default=PROJECT / "assets" / "demo-start.png")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args(argv)
     pipeline = WanPipeline.from_pretrained(
@@ -46,12 +49,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     seeds = range(options.seed, options.seed + len(PROMPTS))
     clips = [[picture(frame) for frame in video]
              for video in sample(pipeline, PROMPTS, seeds, Settings())]  # fmt: skip
+    example().save(options.example, optimize=True)
     first, *rest = [sheet(moment) for moment in zip(*clips, strict=True)]
     first.save(
         options.out, save_all=True, append_images=rest, loop=0, quality=80,
         duration=1000 // DEMO_T2V.fps,
     )  # fmt: skip
     return 0
+
+
+def example() -> Image.Image:
+    """A red circle in the middle, where it may go anywhere from."""
+    side = 2 * DEMO_T2V.size.width
+    circle = Thing("red", "circle", "right", side / 2, 0.56 * side, 0.13 * side, room=0)
+    return picture(pixels(render(Scene(side, side, "black", (circle,)), 1))[0])
 
 
 def sheet(moment: Sequence[Image.Image]) -> Image.Image:

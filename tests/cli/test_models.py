@@ -69,7 +69,7 @@ def test_a_failure_says_why_and_what_to_do(wan22: Wan22, hub: FakeHub) -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "words"), [("nonsense", "no model"), ("demo-t2v", "wan22_app.engine.demo")]
+    ("key", "words"), [("nonsense", "no model"), ("demo-t2v", "wan22_app.demo")]
 )
 def test_what_no_hub_has_is_refused(wan22: Wan22, hub: FakeHub, key: str, words: str) -> None:
     done = wan22("models", "get", key)

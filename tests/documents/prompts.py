@@ -54,7 +54,7 @@ class Judge:
 
     def __init__(self, folder: Path):
         places = {name: folder / name for name in ("data", "outputs", "models", "loras")}
-        command = [sys.executable, "-m", "wan22_app.engine.demo", str(places["models"])]
+        command = [sys.executable, "-m", "wan22_app.demo", str(places["models"])]
         subprocess.run(command, check=True, capture_output=True)
         services = build_services(Settings(**places))
         migrate(services.settings.database)

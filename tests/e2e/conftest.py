@@ -84,7 +84,7 @@ def app(tmp_path_factory: pytest.TempPathFactory, hub: FakeHub) -> Iterator[App]
         "HF_HUB_DOWNLOAD_TIMEOUT": "100",
         **({"REFLEX_BUN_PATH": str(found[0])} if found else {}),
     }
-    demo = [sys.executable, "-m", "wan22_app.engine.demo", str(base / "models")]
+    demo = [sys.executable, "-m", "wan22_app.demo", str(base / "models")]
     subprocess.run(demo, check=True, env=environment, cwd=root, capture_output=True)
     hub.repos[TI2V_5B.repo] = stand_in(base / "models", base / "repository")
     log = base / "server.log"

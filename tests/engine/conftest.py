@@ -1,4 +1,4 @@
-"""The demo checkpoints, built once, and an engine in this process."""
+"""Work on the demo checkpoints, and an engine in this process."""
 
 import threading
 from collections.abc import Callable
@@ -15,19 +15,10 @@ from wan22_app.domain.events import Advanced, Cancelled, Done, Event, Failed, St
 from wan22_app.domain.generation import GenerationRequest, ImageRef
 from wan22_app.domain.memory import MemoryPlan
 from wan22_app.domain.work import Work
-from wan22_app.engine.demo import LAYOUTS, ensure
 from wan22_app.engine.engine import Engine
 
 torch.set_num_threads(1)
 SMALL = {"width": 64, "height": 64, "frames": 9, "steps": 4, "seed": 7}
-
-
-@pytest.fixture(scope="session")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("demo")
-    for key, (spec, build) in LAYOUTS.items():
-        ensure(folder / key, spec, build)
-    return folder
 
 
 @pytest.fixture(scope="session")
@@ -75,13 +66,19 @@ Generate = Callable[..., Outcome]
 
 
 @pytest.fixture
-def work(models: Path, picture: Path, tmp_path: Path) -> Make:
-    """Build work for a demo entry; ``image`` adds the start image, as given or as it is."""
+def work(demo_models: Path, picture: Path, tmp_path: Path) -> Make:
+    """Build work for a demo entry.
+
+    ``image`` adds the start image, as given or as it is; ``start`` is another file for it, and
+    ``folder`` another checkpoint.
+    """
 
     def make(
         key: str,
         *,
         image: bool | ImageRef = False,
+        start: Path = picture,
+        folder: Path | None = None,
         plan: MemoryPlan = PLAN,
         lora_paths: tuple[str, ...] = (),
         **fields: object,
@@ -89,7 +86,8 @@ def work(models: Path, picture: Path, tmp_path: Path) -> Make:
         spec = CATALOG[key]
         values: dict[str, object] = {"prompt": "a red ball", **SMALL, **fields}
         if image is True:
-            image = ImageRef(sha256="0" * 64, width=96, height=80)
+            with Image.open(start) as opened:
+                image = ImageRef(sha256="0" * 64, width=opened.width, height=opened.height)
         if image:
             values["image"] = image
         return Work(
@@ -98,10 +96,13 @@ def work(models: Path, picture: Path, tmp_path: Path) -> Make:
             request=GenerationRequest.build(spec, values, 1),
             plan=plan.model_copy(update={"precision": values.get("precision", "fp32")}),
             entry=ModelEntry(
-                spec=spec, state=WeightsState.READY, folder=str(models / key), revision="r"
+                spec=spec,
+                state=WeightsState.READY,
+                folder=str(folder or demo_models / "demo" / spec.task),
+                revision="r",
             ),
             staging=str(tmp_path),
-            image=str(picture) if image else "",
+            image=str(start) if image else "",
             loras=lora_paths,
             latents=str(tmp_path / "latents.safetensors"),
             app_version="test",

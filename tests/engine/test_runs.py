@@ -174,12 +174,14 @@ def test_a_lora_that_matches_nothing_is_refused(generate: Generate, tmp_path: Pa
     assert "other.safetensors" in failed.problem.what
 
 
-def test_damaged_weights_are_a_matter_of_weights(work: Make, models: Path, tmp_path: Path) -> None:
+def test_damaged_weights_are_a_matter_of_weights(
+    work: Make, demo_models: Path, tmp_path: Path
+) -> None:
     import shutil
     import threading
 
     broken = tmp_path / "broken"
-    shutil.copytree(models / "demo-t2v", broken)
+    shutil.copytree(demo_models / "demo" / "t2v", broken)
     file = next((broken / "transformer").glob("*.safetensors"))
     file.write_bytes(file.read_bytes()[:1000])
     sound = work("demo-t2v")

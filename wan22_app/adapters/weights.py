@@ -72,8 +72,8 @@ def missing(spec: ModelSpec, models: Path) -> ModelEntry:
     costs = spec.costs
     size = costs.transformer_bytes * costs.experts + costs.text_bytes + costs.vae_bytes
     if spec.demo:
-        what = f"{spec.name} has not been built yet."
-        cure = f"Run: python -m wan22_app.engine.demo {models}"
+        what = f"{spec.name}, which comes with the app, is not in the models folder."
+        cure = f"Run: python -m wan22_app.demo {models}"
     else:
         folder = models / spec.repo.rpartition("/")[2]
         what = f"{spec.name} needs its weights: {spec.repo}, about {size / GB:.0f} GB in bf16."
@@ -159,7 +159,7 @@ def _component_fault(folder: Path) -> str:
 
 def _fetch(spec: ModelSpec, folder: Path) -> str:
     if spec.demo:
-        return f"Remove {folder}, then run: python -m wan22_app.engine.demo {folder.parents[1]}"
+        return f"Remove {folder}, then run: python -m wan22_app.demo {folder.parents[1]}"
     if not spec.repo:
         return f"Put the whole folder at {folder} again."
     return f"Get it again on the Optimizations page, or run: wan22 models get {spec.key}."

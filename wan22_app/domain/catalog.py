@@ -227,23 +227,23 @@ TI2V_5B = ModelSpec(
 )
 
 
-def _demo_costs(like: Costs) -> Costs:
-    """Costs of a demo checkpoint of the same layout: megabytes, measured on the CPU."""
-    return like.model_copy(
+def _demo_costs(real: ModelSpec) -> Costs:
+    """Costs of a demo checkpoint of the same layout, from its own parameter counts."""
+    return real.costs.model_copy(
         update={
-            "transformer_bytes": 1_300_000,
-            "block_bytes": 600_000,
-            "text_bytes": 220_000,
-            "vae_bytes": 450_000,
+            "transformer_bytes": 3_100_000,
+            "block_bytes": 530_000,
+            "text_bytes": 230_000,
+            "vae_bytes": 4_000_000 if real.spatial == TI2V_5B.spatial else 2_800_000,
             "activation_bytes_per_token": 40_000.0,
-            "flops_per_token": 4e6,
-            "flops_per_token_squared": 2e3,
+            "flops_per_token": 3.4e6,
+            "flops_per_token_squared": 2.6e3,
         }
     )
 
 
 def _demo(real: ModelSpec, key: str) -> ModelSpec:
-    """The demo entry of a layout: the same structure, toy sizes."""
+    """The demo entry of a layout: the same structure at toy size, defaults as it was trained."""
     return real.model_copy(
         update={
             "key": key,
@@ -251,18 +251,22 @@ def _demo(real: ModelSpec, key: str) -> ModelSpec:
             "demo": True,
             "repo": "",
             "steps": 8,
+            "shift": 3.0,
+            "guidance": 3.0,
+            "guidance_low": None if real.guidance_low is None else 3.0,
             "frames": 17,
             "fps": 8,
-            "sizes": (*_pairs((160, 90)), Size(width=128, height=128)),
+            "sizes": (Size(width=128, height=128), *_pairs((160, 96))),
             "min_side": 32,
             "max_side": 512,
             "max_pixels": 512 * 512,
             "max_frames": 81,
+            "text_length": 128,
             "negative_prompt": "",
             "precision": "fp32",
             "attention_width": 128,
-            "blocks": 2,
-            "costs": _demo_costs(real.costs),
+            "blocks": 5,
+            "costs": _demo_costs(real),
         }
     )
 
@@ -277,7 +281,7 @@ CATALOG: dict[str, ModelSpec] = {spec.key: spec for spec in (*REAL_SPECS, *DEMO_
 
 
 class DemoSettings(Value):
-    """``demo_settings.json`` beside a demo checkpoint: what training (or chance) fixed for it.
+    """``demo_settings.json`` beside a demo checkpoint: what training fixed for it.
 
     ``key`` makes the toy answer to another entry's name: a stand-in for weights of gigabytes.
     """

@@ -66,7 +66,7 @@ def _stream(container: Any, frame: Frame, fps: int) -> Any:
 
 def _metadata(recipe: Recipe) -> dict[str, str]:
     request = recipe.request
-    demo = " (demo weights, not Wan2.2)" if recipe.demo else ""
+    demo = " (a toy that understands shapes, not Wan2.2)" if recipe.demo else ""
     return {
         "title": request.prompt[:200],
         "comment": f"{request.model}{demo}, seed {request.seed}",

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from wan22_app.domain.catalog import DEMO_SPECS
 from wan22_app.domain.generation import GenerationRequest, LoraRef
 from wan22_app.domain.memory import MemoryPlan
 from wan22_app.domain.output import Output, Recipe
@@ -125,7 +126,7 @@ def as_text(lines: list[RecipeLine]) -> str:
 def _wish(request: GenerationRequest) -> Iterator[RecipeLine]:
     yield RecipeLine(words.RECIPE_PROMPT, request.prompt)
     yield RecipeLine(words.RECIPE_NEGATIVE, request.negative_prompt or words.RECIPE_NONE)
-    yield RecipeLine(words.MODEL, model_name(request.model))
+    yield RecipeLine(words.MODEL, _model(request.model))
     yield RecipeLine(words.RECIPE_SIZE, f"{request.width}×{request.height}")
     frames = words.RECIPE_FRAMES_AT.format(frames=request.frames, fps=request.fps)
     yield RecipeLine(words.FRAMES, f"{frames}, {length_text(request.frames, request.fps)}")
@@ -141,6 +142,12 @@ def _wish(request: GenerationRequest) -> Iterator[RecipeLine]:
     if request.image is not None:
         size = f"{request.image.width}×{request.image.height}"
         yield RecipeLine(words.START_IMAGE, f"{size}, sha256 {request.image.sha256}", code=True)
+
+
+def _model(key: str) -> str:
+    name = model_name(key)
+    demo = key in {spec.key for spec in DEMO_SPECS}
+    return words.RECIPE_DEMO.format(name=name) if demo else name
 
 
 def _lora(ref: LoraRef) -> RecipeLine:

@@ -93,7 +93,7 @@ def examples() -> rx.Component:
         rx.menu.content(
             rx.cond(
                 FormState.chosen.demo,
-                _examples_of("demo"),
+                rx.cond(with_image, _examples_of("demo-image"), _examples_of("demo")),
                 rx.cond(with_image, _examples_of("image"), _examples_of("text")),
             ),
             size="2",

@@ -18,6 +18,7 @@ def image_field() -> rx.Component:
         rx.text(words.START_IMAGE, size="2", weight="medium", margin_bottom="4px"),
         rx.cond(FormState.picture.sha256 != "", chosen(), empty()),
         below("image"),
+        rx.cond(FormState.chosen.demo & (FormState.picture.sha256 == ""), example()),
         width="100%",
     )
 
@@ -38,6 +39,20 @@ def empty() -> rx.Component:
         border="1px dashed var(--gray-a8)",
         padding="16px",
         aria_label=words.START_IMAGE,
+    )
+
+
+def example() -> rx.Component:
+    """The demo models know shapes only, and nobody has a picture of one at hand."""
+    return rx.button(
+        rx.icon("shapes", size=16),
+        words.IMAGE_EXAMPLE,
+        on_click=FormState.take_example,
+        variant="soft",
+        color_scheme="gray",
+        size="2",
+        margin_top="8px",
+        id="example-image",
     )
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import math
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import reflex as rx
@@ -17,6 +18,7 @@ from wan22_app.web.pictures import SHARES, PictureView, asked_size, moved, pictu
 from wan22_app.web.security import Policy, policy
 
 UPLOAD_ID = "start-image"
+EXAMPLE = Path(__file__).resolve().parents[3] / "assets" / "demo-start.png"
 
 
 class StartImage(rx.State, mixin=True):
@@ -48,6 +50,13 @@ class StartImage(rx.State, mixin=True):
             yield rx.clear_selected_files(UPLOAD_ID)
         finally:
             self.reading = False
+        await self._judge()
+
+    @rx.event
+    @policy(Policy.PERSON)
+    async def take_example(self) -> None:
+        """A picture that the demo models understand."""
+        self._set_image(await asyncio.to_thread(_example))
         await self._judge()
 
     @rx.event
@@ -122,3 +131,7 @@ class StartImage(rx.State, mixin=True):
 
     async def _judge(self) -> None:
         raise NotImplementedError
+
+
+def _example() -> ImageRef:
+    return services().images.accept(EXAMPLE.read_bytes())

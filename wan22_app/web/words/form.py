@@ -1,7 +1,10 @@
 """The Generation page."""
 
 MODEL = "Model"
-DEMO_NOTE = "Demo: a toy with random weights that shows how the app works. It is not Wan2.2."
+DEMO_NOTE = (
+    "Demo: a toy that understands shapes, not Wan2.2. It draws one or two coloured shapes that "
+    "move on a simple background."
+)
 PROMPT = "What should happen?"
 PROMPT_HINT = "A red ball rolls to the left across a wooden floor, soft morning light"
 NEGATIVE = "What to avoid"
@@ -10,6 +13,7 @@ START_IMAGE = "Start image"
 IMAGE_OPTIONAL = "Drop an image here, or click to choose one. Optional."
 IMAGE_REQUIRED = "Drop an image here, or click to choose one. This model starts from it."
 IMAGE_TYPES = "PNG, JPEG, WebP, AVIF, GIF, BMP or TIFF, up to 30 MB"
+IMAGE_EXAMPLE = "Use an example image"
 IMAGE_ALT = "The chosen start image"
 REMOVE_IMAGE = "Remove image"
 SHAPE = "Shape"
@@ -133,8 +137,17 @@ EXAMPLES = {
         "The clouds drift to the left and their shadows cross the ground",
     ),
     "demo": (
-        "A red ball rolls to the left",
-        "A blue square grows",
-        "A green leaf falls",
+        "A red circle moving left",
+        "A red circle moving left and a blue square moving right",
+        "Crimson ball drifting to the left in the sky",
+        "A yellow star bouncing on a checkered background",
+        "A green triangle growing on a white background",
+        "A purple square circling on stripes",
+    ),
+    "demo-image": (
+        "A red circle moving right",
+        "A red circle moving up",
+        "A red circle growing",
+        "A red circle bouncing",
     ),
 }

@@ -1,0 +1,8 @@
+"""The engine of the app films prompts, and what is to be seen is measured in the mp4's frames."""
+
+from tests.engine.conftest import engine, generate, picture, work
+from tests.semantics.filming import Film, filming
+
+__all__ = ["Film", "engine", "film", "generate", "picture", "work"]
+
+film = filming
