@@ -1,16 +1,17 @@
 """``python -m benchmarks.kills``: SIGKILL at random moments, and what is left afterwards.
 
-A real dispatcher and a real engine process over a real SQLite file, while jobs are submitted. The
-victim is the engine, the dispatcher, or both at once; a new dispatcher is started at once. Then the
-queue is worked off and everything is counted: jobs lost, doubled, unfinished, videos that do not
-play, files without a row. Writes ``benchmarks/results/kills-<engine>.json``.
+A real dispatcher and a real engine process over a real SQLite file, while jobs are submitted; with
+the torch engine also the real web, on whose page a visitor submits, and submits again with the same
+key when the web dies before it has answered. The victims are the engine, the dispatcher, the web,
+or several at once; what is gone is started again at once. Then the queue is worked off and
+everything is counted: jobs lost, doubled, unfinished, videos that do not play, files without a row.
+Writes ``benchmarks/results/kills-<engine>.json``.
 """
 
 import argparse
 import contextlib
-import os
 import random
-import subprocess
+import sqlite3
 import sys
 import tempfile
 import time
@@ -18,30 +19,30 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
-import psutil
-
+from benchmarks.installation import PATIENCE_S, PROJECT, Installation
 from benchmarks.report import publish
+from benchmarks.visitor import Visitor
 from tests.values import a_request
 from wan22_app.adapters.db.migrate import migrate
 from wan22_app.adapters.files import check_plays, sha256
-from wan22_app.adapters.locks import DISPATCHER, is_held
 from wan22_app.bootstrap import Services, build_services
 from wan22_app.domain.account import LOCAL_PERSON
-from wan22_app.domain.errors import NotFound, UserError
-from wan22_app.domain.job import Job, JobState
+from wan22_app.domain.errors import UserError
+from wan22_app.domain.job import JobState
 from wan22_app.domain.output import Output, Place
 from wan22_app.ports import NewJob
 from wan22_app.settings import Settings
 
-PROJECT = Path(__file__).resolve().parents[1]
 DISPATCHERS = {"scripted": "tests.scripted_dispatcher", "torch": "wan22_app.dispatcher"}
 WAITING = 4
 """Jobs kept waiting while kills go on."""
 LONGEST_WAIT_S = {"scripted": 0.6, "torch": 3.0}
 """A kill comes at a uniformly random moment up to this long after the last one was seen off."""
-PATIENCE_S = 600.0
-VICTIMS = ("engine", "dispatcher", "both")
+BACKEND = (("engine",), ("dispatcher",), ("engine", "dispatcher"))
+VICTIMS = {"scripted": BACKEND, "torch": (*BACKEND, ("web",), ("engine", "dispatcher", "web"))}
+"""A web starts a dispatcher when it finds none, and knows none without torch."""
 
 
 def main() -> int:
@@ -63,10 +64,11 @@ def run(folder: Path, models: Path, engine: str, kills: int, seed: int) -> dict[
     places = {name: folder / name for name in ("data", "outputs", "loras")}
     app = build_services(Settings.model_validate({**places, "models": models}))
     migrate(app.settings.database)
-    with Dispatcher(app.settings, DISPATCHERS[engine]) as dispatcher:
-        loop = Loop(app, dispatcher, random.Random(seed), engine)
-        for _ in range(kills):
-            loop.kill_once()
+    with Installation(app.settings, DISPATCHERS[engine], web=engine == "torch") as installation:
+        loop = Loop(app, installation, random.Random(seed), engine)
+        with loop.submitting():
+            for _ in range(kills):
+                loop.kill_once()
         loop.work_off()
     return {"engine": engine, "seed": seed, **loop.report()}
 
@@ -76,56 +78,11 @@ def sound(report: dict[str, object]) -> bool:
     return not any(report[name] for name in ("lost", "unfinished", "doubled", "broken", "strays"))
 
 
-class Dispatcher:
-    """A dispatcher process that is started again whenever it is gone. A context manager."""
+class Row(NamedTuple):
+    """A job as its row says."""
 
-    def __init__(self, settings: Settings, module: str):
-        self._settings = settings
-        names = ("data", "outputs", "loras", "models")
-        places = {f"WAN22_{name.upper()}": str(getattr(settings, name)) for name in names}
-        self._environment = {**os.environ, **places, "PYTHONPATH": str(PROJECT)}
-        self._module = module
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self) -> "Dispatcher":
-        self.ensure()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.kill(engine=True, dispatcher=True)
-
-    def ensure(self) -> bool:
-        """Start one if there is none and wait for its lock; True when that was necessary."""
-        if self._process is not None and self._process.poll() is None:
-            return False
-        log = self._settings.logs / "start.log"
-        with log.open("ab") as out:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", self._module], env=self._environment, cwd=PROJECT,
-                stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-            )  # fmt: skip
-        deadline = time.monotonic() + PATIENCE_S
-        while not is_held(self._settings.locks, DISPATCHER):
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(log.read_text(errors="replace")[-2000:])
-            time.sleep(0.005)
-        return True
-
-    def kill(self, *, engine: bool, dispatcher: bool) -> None:
-        """SIGKILL, or its like; returns when the victims are gone."""
-        if self._process is None:
-            return
-        victims: list[psutil.Process] = []
-        with contextlib.suppress(psutil.NoSuchProcess):
-            owner = psutil.Process(self._process.pid)
-            victims += owner.children() if engine else []
-            victims += [owner] if dispatcher else []
-        for victim in victims:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                victim.kill()
-        psutil.wait_procs(victims)
-        if dispatcher:
-            self._process.wait()
+    id: str
+    state: JobState
 
 
 @dataclass
@@ -133,48 +90,64 @@ class Loop:
     """Submits, kills, and knows what was confirmed."""
 
     app: Services
-    dispatcher: Dispatcher
+    installation: Installation
     chance: random.Random
     engine: str
-    confirmed: list[str] = field(default_factory=list[str])
+    confirmed: set[str] = field(default_factory=set[str])
+    """Keys of submissions."""
+    visitor: Visitor | None = None
     kills: Counter[str] = field(default_factory=Counter[str])
     recovery_s: list[float] = field(default_factory=list[float])
 
     def kill_once(self) -> None:
         """Keep jobs waiting, let some time pass, kill, start again."""
-        self._submit()
+        if self.visitor is None:
+            self._submit()
         time.sleep(self.chance.uniform(0, LONGEST_WAIT_S[self.engine]))
-        victim = self.chance.choice(VICTIMS)
+        victims = self.chance.choice(VICTIMS[self.engine])
         running = {job.id: job.epoch for job in self.app.jobs.running()}
-        self.dispatcher.kill(engine=victim != "dispatcher", dispatcher=victim != "engine")
-        self.kills[victim] += 1
-        if self.dispatcher.ensure() and running:
+        self.installation.kill(victims)
+        self.kills["+".join(victims)] += 1
+        if self.installation.ensure_dispatcher() and running:
             self._time_recovery(running)
+        self.installation.ensure_web()
+
+    @contextlib.contextmanager
+    def submitting(self) -> Iterator[None]:
+        """Where there is a web, a visitor submits on its page meanwhile."""
+        if self.installation.web is None:
+            yield
+            return
+        self.visitor = Visitor(self.installation, lambda: self._open() < WAITING)
+        with self.visitor:
+            yield
+        self.confirmed |= self.visitor.confirmed
 
     def work_off(self) -> None:
         """Wait until every confirmed job is final."""
         deadline = time.monotonic() + PATIENCE_S
         while self._open() and time.monotonic() < deadline:
-            self.dispatcher.ensure()
+            self.installation.ensure_dispatcher()
             time.sleep(0.05)
 
     def report(self) -> dict[str, object]:
         """What is left, counted."""
-        jobs = list(self._found())
-        states = Counter(str(job.state) for job in jobs)
+        jobs = self._rows()
+        states = Counter(str(row.state) for row in jobs.values())
         outputs = {output.id: output for output in self._outputs()}
         folder = self.app.settings.outputs
         known = {name for output in outputs.values() for name in (output.video, output.poster)}
         files = {path.name for path in folder.iterdir() if path.is_file()}
-        done = {job.id for job in jobs if job.state is JobState.SUCCEEDED}
+        done = {row.id for row in jobs.values() if row.state is JobState.SUCCEEDED}
         broken = [one for one in outputs.values() if not _plays(folder / one.video, one.sha256)]
         slow = sorted(self.recovery_s)
         return {
             "kills": dict(self.kills),
             "confirmed": len(self.confirmed),
             "states": dict(states),
-            "lost": len(self.confirmed) - len(jobs),
-            "unfinished": sum(not job.state.final for job in jobs),
+            "submitted again": self.visitor.repeated if self.visitor else 0,
+            "lost": len(self.confirmed - set(jobs)),
+            "unfinished": sum(not row.state.final for row in jobs.values()),
             "doubled": len(set(outputs) - done) + len(files - known),
             "broken": len(broken) + len(done - set(outputs)),
             "strays": len(list(self.app.settings.staging.iterdir())),
@@ -185,19 +158,19 @@ class Loop:
             },
         }
 
-    def _found(self) -> Iterator[Job]:
-        for job_id in self.confirmed:
-            with contextlib.suppress(NotFound):
-                yield self.app.jobs.get(LOCAL_PERSON, job_id)
+    def _rows(self) -> dict[str, Row]:
+        """All jobs there are, by the key of their submission."""
+        with contextlib.closing(sqlite3.connect(self.app.settings.data / "wan22.sqlite")) as base:
+            found = base.execute("SELECT key, id, state FROM job").fetchall()
+        return {key: Row(job_id, JobState(state)) for key, job_id, state in found}
 
     def _submit(self) -> None:
         waiting = self._open()
         for _ in range(WAITING - waiting):
-            new = NewJob(
-                request=a_request(width=64, height=64, frames=5, steps=8),
-                key=f"job {len(self.confirmed)}",
-            )
-            self.confirmed.append(self.app.jobs.add(LOCAL_PERSON, new, 100).id)
+            key = f"job {len(self.confirmed)}"
+            request = a_request(width=64, height=64, frames=5, steps=8)
+            self.app.jobs.add(LOCAL_PERSON, NewJob(request=request, key=key), 100)
+            self.confirmed.add(key)
 
     def _open(self) -> int:
         return len(self.app.jobs.queue(LOCAL_PERSON, limit=100))

@@ -23,8 +23,9 @@ from pathlib import Path
 import psutil
 
 from benchmarks.growth import Look, figures, growth, look
-from benchmarks.kills import Dispatcher
+from benchmarks.installation import Installation
 from benchmarks.report import publish
+from benchmarks.visitor import PAGES, arrive
 from tests.server import Server, start, stop, worker
 from tests.tab import Tab, close, handler
 from wan22_app.adapters.db.migrate import migrate
@@ -45,8 +46,6 @@ LOOKS = 250
 """How often the processes are looked at."""
 PATIENCE_S = 60.0
 SETTLED_S = 5.0
-FORM = {"width": "64", "height": "64", "frames": "5", "steps": "8", "prompt": "a red ball"}
-PAGES = {"/": "form_state.load", "/queue": "queue_state.load", "/outputs": "outputs_state.load"}
 Report = dict[str, object]
 
 
@@ -72,26 +71,18 @@ def run(base: Path, models: Path, jobs: int) -> Report:
     with contextlib.closing(sqlite3.connect(app.settings.data / "wan22.sqlite")) as database:
         database.execute(f"PRAGMA default_cache_size={CACHED_PAGES}")
     # First the dispatcher, and last to go: a web that finds none starts one with torch.
-    dispatcher = OurDispatcher(app.settings, "tests.scripted_dispatcher")
-    with dispatcher:
+    with Installation(app.settings, "tests.scripted_dispatcher") as installation:
         server = start({f"WAN22_{name.upper()}": str(path) for name, path in places.items()}, base)
         try:
-            processes = {"web": psutil.Process(worker(server)), "dispatcher": dispatcher.process}
+            processes = {
+                "web": psutil.Process(worker(server)),
+                "dispatcher": installation.process("dispatcher"),
+            }
             soak = Soak(app, server, processes, jobs)
             asyncio.run(soak.run())
         finally:
             stop(server)
     return soak.report()
-
-
-class OurDispatcher(Dispatcher):
-    """A dispatcher that can be looked at."""
-
-    @property
-    def process(self) -> psutil.Process:
-        """The one that runs now."""
-        assert self._process is not None
-        return psutil.Process(self._process.pid)
 
 
 @dataclass
@@ -117,8 +108,8 @@ class Soak:
     async def run(self) -> None:
         """All jobs, from the form to the last verdict."""
         self._before = {output.id for output in self._outputs()}
-        await close(*await asyncio.gather(*(opened(self.server, "/") for _ in range(CROWD))))
-        tabs = [await opened(self.server, path) for path in PAGES]
+        await close(*await asyncio.gather(*(arrive(Tab(self.server), "/") for _ in range(CROWD))))
+        tabs = [await arrive(Tab(self.server), path) for path in PAGES]
         begin = time.monotonic()
         for sent in range(self.jobs):
             while sent - len(self._over) >= AHEAD:
@@ -206,18 +197,6 @@ class Soak:
     def _log(self) -> str:
         logs = (self.server.log, self.app.settings.logs / "dispatcher.log")
         return "\n".join(log.read_text(errors="replace")[-2000:] for log in logs)
-
-
-async def opened(server: Server, path: str) -> Tab:
-    """A tab on one of the pages; the form of the first one is filled in."""
-    tab = await (await Tab(server).open()).load()
-    await tab.send(handler(PAGES[path]), {}, path)
-    if path == "/":
-        await tab.send(handler("form_state.choose_model"), {"key": "demo-t2v"})
-        for name, value in FORM.items():
-            await tab.send(handler("form_state.change"), {"name": name, "value": value})
-        await tab.until(lambda seen: seen.get("prompt") == FORM["prompt"])
-    return tab
 
 
 if __name__ == "__main__":

@@ -42,12 +42,16 @@ class Tab:
         self.seen: dict[str, Any] = {}
         self._told = asyncio.Event()
         self.client.on("event", self._take, namespace=NAMESPACE)
+        self.client.on("disconnect", self._part, namespace=NAMESPACE)
 
     async def _take(self, update: dict[str, Any]) -> None:
         # Several states have a field of the same name: the live one's counts.
         states = sorted(update.get("delta", {}).items(), key=lambda s: s[0].endswith("live_state"))
         for _, variables in states:
             self.seen |= {k.removesuffix("_rx_state_"): v for k, v in variables.items()}
+        self._told.set()
+
+    async def _part(self, *_: object) -> None:
         self._told.set()
 
     async def open(self, origin: str | None = None) -> "Tab":
@@ -74,10 +78,15 @@ class Tab:
         return self
 
     async def until(self, condition: Callable[[dict[str, Any]], bool]) -> None:
-        """Return as soon as what the server told fulfils the condition."""
+        """Return as soon as what the server told fulfils the condition.
+
+        Raises ConnectionError when the server is gone before.
+        """
         deadline = time.monotonic() + PATIENCE_S
         while not condition(self.seen):
             self._told.clear()
+            if not self.client.connected:
+                raise ConnectionError("the server is gone")
             try:
                 await asyncio.wait_for(self._told.wait(), deadline - time.monotonic())
             except TimeoutError:

@@ -7,6 +7,7 @@ each time that the clip is used.
 # pyright: reportArgumentType=false, reportAttributeAccessIssue=false
 # diffusers annotates parts, configurations and encodings as their least common type.
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,19 +20,43 @@ from tools.demo.training import Workshop
 from tools.demo.vae import FRAMES, SIZES
 
 BATCH = 32
-SHARES = (0.6, 0.2, 0.2)
-"""How often each size is trained."""
 FIRST, BOTH = "first", "first and last"
 
 
 @dataclass(frozen=True)
+class Format:
+    """A size that is trained: batches of 32 clips for it, and how often a step takes it."""
+
+    size: tuple[int, int]
+    batches: int
+    often: float
+
+    @property
+    def crowd(self) -> int:
+        """Clips of this size that cost a step as much as one of the native size."""
+        native, own = SIZES[0], self.size
+        return max(1, round(native[0] * native[1] / (own[0] * own[1])))
+
+
+FULL = tuple(
+    Format(size, batches, often)
+    for size, batches, often in zip(SIZES, (56, 14, 14), (0.6, 0.2, 0.2), strict=True)
+)
+"""The sizes that are offered."""
+SMALL = Format((64, 64), 160, 1.5)
+"""Four times as many clips a step: words, colours and motions are learned from numbers of them.
+T2V's trunk drew shapeless blobs after 50,000 clips of the full sizes alone."""
+
+
+@dataclass(frozen=True)
 class Clips:
-    """Scenes of one size with their latents ``[N, C, T, H, W]``.
+    """Scenes of one format with their latents ``[N, C, T, H, W]``.
 
     ``conditions`` holds, for I2V-A14B, the 20 further channels with the first frame given, and
     with first and last.
     """
 
+    format: Format
     scenes: list[Scene]
     latents: torch.Tensor
     conditions: dict[str, torch.Tensor]
@@ -42,24 +67,26 @@ def make_clips(
     name: str,
     vae: AutoencoderKLWan,
     layout: Layout,
-    batches: int,
+    formats: Sequence[Format],
     *,
+    share: float = 1.0,
     conditioned: bool = False,
     outlined: bool = False,
 ) -> list[Clips]:
-    """Clips of each size, in the order of SIZES; ``batches`` times 32 of them in all."""
+    """Clips of each format; ``share`` makes them fewer."""
     made: list[Clips] = []
-    for size, share in zip(SIZES, SHARES, strict=True):
+    for each in formats:
+        width, height = each.size
         parts = []
-        for index in range(max(1, round(batches * share))):
-            label = f"{name}-{size[0]}x{size[1]}-{index}"
-            parts.append(_batch(workshop, label, size, vae, layout, conditioned, outlined))
+        for index in range(max(1, round(each.batches * share))):
+            label = f"{name}-{width}x{height}-{index}"
+            parts.append(_batch(workshop, label, each, vae, layout, conditioned, outlined))
         scenes = [scene for part in parts for scene in part.scenes]
         conditions = {
             kind: torch.cat([part.conditions[kind] for part in parts])
             for kind in parts[0].conditions
         }
-        made.append(Clips(scenes, torch.cat([part.latents for part in parts]), conditions))
+        made.append(Clips(each, scenes, torch.cat([part.latents for part in parts]), conditions))
     workshop.say(f"{name}: {sum(len(clips.scenes) for clips in made)} clips")
     return made
 
@@ -67,20 +94,20 @@ def make_clips(
 def _batch(
     workshop: Workshop,
     label: str,
-    size: tuple[int, int],
+    format: Format,
     vae: AutoencoderKLWan,
     layout: Layout,
     conditioned: bool,
     outlined: bool,
 ) -> Clips:
     chance = workshop.chance("clips", label)
-    scenes = [draw_scene(chance, *size) for _ in range(BATCH)]
+    scenes = [draw_scene(chance, *format.size) for _ in range(BATCH)]
     if outlined:
         scenes = [replace(scene, outlined=True) for scene in scenes]
     path = workshop.path(f"clips-{label}.pt")
     if path.exists():
         state = torch.load(path, weights_only=True)
-        return Clips(scenes, state["latents"], state["conditions"])
+        return Clips(format, scenes, state["latents"], state["conditions"])
     videos = [render(scene, FRAMES) for scene in scenes]
     fours = [torch.stack(videos[at : at + 4]) for at in range(0, BATCH, 4)]
     latents = torch.cat([encode(vae, four) for four in fours])
@@ -91,7 +118,7 @@ def _batch(
     new = path.with_suffix(".new")
     torch.save({"latents": latents, "conditions": conditions}, new)
     new.replace(path)
-    return Clips(scenes, latents, conditions)
+    return Clips(format, scenes, latents, conditions)
 
 
 @torch.no_grad()

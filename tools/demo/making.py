@@ -18,13 +18,14 @@ from diffusers import (
 from transformers import PreTrainedTokenizerFast, UMT5EncoderModel
 
 from tools.demo import flow, scenes
-from tools.demo.clips import BATCH, Clips, make_clips
+from tools.demo.clips import BATCH, FULL, SMALL, Clips, Format, make_clips
 from tools.demo.export import SETTINGS, export, replace_vae
 from tools.demo.language import tell
 from tools.demo.lora import save_lora, with_lora
 from tools.demo.networks import (
     A14B,
     FIVE_B,
+    Layout,
     build_scheduler,
     build_text_encoder,
     build_tokenizer,
@@ -40,8 +41,6 @@ from tools.demo.training import Stage, Workshop
 from tools.demo.vae import sharpen, train_vae
 from wan22_app.domain.catalog import DEMO_I2V, DEMO_SPECS, DEMO_T2V, DEMO_TI2V, ModelSpec
 
-BATCHES = 45
-"""Of 32 clips each, all sizes together."""
 LOOKED_AT = 12
 """Prompts on a sample sheet."""
 LAYOUTS = tuple(str(spec.task) for spec in DEMO_SPECS)
@@ -97,12 +96,12 @@ class Making:
         if self._is_there(DEMO_TI2V):
             return
         vae = self.vae_5b
-        clips = make_clips(self.workshop, "5b", vae, FIVE_B, self._batches(BATCHES))
+        clips = self._clips("5b", vae, FIVE_B, (*FULL, SMALL))
         transformer = self._seeded("ti2v", lambda: build_transformer(48, 48))
         pipeline = WanPipeline(
             **self._common(vae), transformer=transformer, transformer_2=None, expand_timesteps=True
         )
-        stage = self._stage("ti2v", 3000, 1.5e-3)
+        stage = self._stage("ti2v", 8000, 2e-3)
         self._train(stage, transformer, clips, flow.from_frame, batch=48,
                     look=lambda step: self._look("ti2v", pipeline))  # fmt: skip
         self._export(pipeline, DEMO_TI2V, "TI2V-5B")
@@ -119,14 +118,7 @@ class Making:
 
     def outlines(self) -> None:
         """A LoRA for each of T2V's experts."""
-        clips = make_clips(
-            self.workshop,
-            "a14b-outlined",
-            self.vae_a14b,
-            A14B,
-            self._batches(BATCHES // 4),
-            outlined=True,
-        )
+        clips = self._clips("a14b-outlined", self.vae_a14b, A14B, share=0.15, outlined=True)
         for name in ("high", "low"):
             expert = self._t2v_expert(name)
             stage = self._stage(f"lora-{name}", 400, 2e-3)
@@ -165,8 +157,9 @@ class Making:
         pipeline = WanPipeline(
             **self._common(self.vae_a14b), transformer=transformer, transformer_2=None
         )
-        stage = self._stage("trunk", 2500, 1.5e-3)
-        self._train(stage, transformer, self._t2v_clips, flow.from_text, batch=24,
+        stage = self._stage("trunk", 6000, 2e-3)
+        clips = self._clips("a14b", self.vae_a14b, A14B, (*FULL, SMALL))
+        self._train(stage, transformer, clips, flow.from_text, batch=24,
                     look=lambda step: self._look("trunk", pipeline))  # fmt: skip
         return transformer
 
@@ -180,18 +173,25 @@ class Making:
 
     @cached_property
     def _t2v_clips(self) -> list[Clips]:
-        return make_clips(self.workshop, "a14b", self.vae_a14b, A14B, self._batches(BATCHES))
+        return self._clips("a14b", self.vae_a14b, A14B)
 
     @cached_property
     def _i2v_clips(self) -> list[Clips]:
-        return make_clips(
-            self.workshop,
-            "a14b-given",
-            self.vae_a14b,
-            A14B,
-            self._batches(BATCHES // 2),
-            conditioned=True,
-        )
+        return self._clips("a14b-given", self.vae_a14b, A14B, share=0.3, conditioned=True)
+
+    def _clips(
+        self,
+        name: str,
+        vae: AutoencoderKLWan,
+        layout: Layout,
+        formats: Sequence[Format] = FULL,
+        *,
+        share: float = 1.0,
+        **more: bool,
+    ) -> list[Clips]:
+        """``share`` of the clips of these formats."""
+        share *= self.effort
+        return make_clips(self.workshop, name, vae, layout, formats, share=share, **more)
 
     def _vae(
         self, name: str, product: str, build: Callable[[], AutoencoderKLWan], steps: int
@@ -253,7 +253,7 @@ class Making:
     ) -> None:
         encoder, tokenizer = self.text_encoder, self.tokenizer
         flow.train_flow(
-            self.workshop, stage, flow.compiled(transformer), clips, condition,
+            self.workshop, stage, flow.prepared(transformer), clips, condition,
             lambda prompts: embed(tokenizer, encoder, prompts),
             batch=batch, sigmas=sigmas, look=look,
         )  # fmt: skip
@@ -282,7 +282,7 @@ class Making:
             "shapes": ", ".join(scenes.SHAPES),
             "motions": ", ".join(scenes.MOTIONS),
             "backgrounds": ", ".join(scenes.BACKGROUNDS),
-            "clips": BATCHES * BATCH,
+            "clips": BATCH * sum(each.batches for each in (*FULL, SMALL)),
         }
         export(pipeline, self.models / str(spec.task), spec, card)
         self.workshop.say(f"wrote {self.models / str(spec.task)}")
@@ -305,6 +305,3 @@ class Making:
 
     def _steps(self, usual: int) -> int:
         return max(2, round(usual * self.effort))
-
-    def _batches(self, usual: int) -> int:
-        return max(3, round(usual * self.effort))

@@ -7,10 +7,10 @@ import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from wan22_app.adapters.logs import appended
 from wan22_app.domain.download import Download
 from wan22_app.ports import Fetch
 
-LOG_LIMIT = 2_000_000
 LOG = "downloader.log"
 QUIET = {"HF_HUB_DISABLE_TELEMETRY": "1", "PYTHONUNBUFFERED": "1"}
 """Nothing is asked of the hub but the weights."""
@@ -36,10 +36,7 @@ class ProcessFetch:
 
     def __init__(self, command: Sequence[str], log: Path, on_exit: Callable[[], None]):
         self._log = log
-        log.parent.mkdir(parents=True, exist_ok=True)
-        if log.exists() and log.stat().st_size > LOG_LIMIT:
-            log.replace(log.with_suffix(".old.log"))
-        with log.open("ab") as out:
+        with appended(log) as out:
             self._process = subprocess.Popen(
                 list(command),
                 stdin=subprocess.PIPE,

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from wan22_app.adapters.logs import appended
 from wan22_app.domain.errors import CannotStart, Problem
 
 DISPATCHER = "dispatcher.lock"
@@ -191,11 +192,10 @@ def ensure_dispatcher(locks: Path, logs: Path) -> None:
     """
     if draining(locks) or is_held(locks, DISPATCHER) or _just_started(locks / STARTED):
         return
-    logs.mkdir(parents=True, exist_ok=True)
     flags = 0
     if sys.platform == "win32":
         flags = subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP
-    with (logs / "dispatcher-start.log").open("ab") as log:
+    with appended(logs / "dispatcher-start.log") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "wan22_app.dispatcher", "--attached"],
             stdin=subprocess.DEVNULL,

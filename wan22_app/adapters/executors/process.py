@@ -12,11 +12,11 @@ from pathlib import Path
 import psutil
 from pydantic import ValidationError
 
+from wan22_app.adapters.logs import appended
 from wan22_app.domain.events import Event, Ready, parse_event
 from wan22_app.domain.values import Value
 
 LOG_LINES = 20
-LOG_LIMIT = 5_000_000
 OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "PYTHONUNBUFFERED": "1"}
 
 
@@ -30,10 +30,8 @@ class EngineProcess:
         self._log = log
         self._on_event = on_event
         self.events: queue.Queue[Event | None] = queue.Queue()
-        log.parent.mkdir(parents=True, exist_ok=True)
-        _rotate(log)
         flags = subprocess.CREATE_NO_WINDOW if sys.platform == "win32" else 0
-        with log.open("ab") as errors:
+        with appended(log) as errors:
             self._process = subprocess.Popen(
                 list(command),
                 stdin=subprocess.PIPE,
@@ -101,9 +99,3 @@ class EngineProcess:
                 pipe.close()  # type: ignore[union-attr]
         self.events.put(None)
         self._on_event()
-
-
-def _rotate(log: Path) -> None:
-    """Keep one old log: a log must not fill the disk."""
-    if log.exists() and log.stat().st_size > LOG_LIMIT:
-        log.replace(log.with_suffix(".old.log"))
