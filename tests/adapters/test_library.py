@@ -65,7 +65,7 @@ def test_a_folder_of_other_dimensions_is_an_entry_of_its_own(
     (mine / "demo_settings.json").unlink()
     entry = library.entry("my-tiny-wan")
     assert entry.ready
-    assert (entry.spec.attention_width, entry.spec.blocks) == (128, 2)
+    assert (entry.spec.attention_width, entry.spec.blocks) == (128, 5)
 
 
 def test_damage_is_seen_at_once_and_so_is_its_cure(library: FolderLibrary, models: Path) -> None:

@@ -38,7 +38,7 @@ def generate(page: Page) -> None:
     page.locator("#generate").click()
 
 
-def expect_video(page: Page, prompt: str, width: int = 160) -> None:
+def expect_video(page: Page, prompt: str, width: int = 128) -> None:
     expect(page.locator("#finished")).to_contain_text(prompt)
     page.wait_for_function(PLAYS)
     assert page.evaluate(PLAYS) == width
@@ -105,6 +105,9 @@ def test_errors_stand_beside_their_fields_while_typing(open_page: OpenPage) -> N
 def test_a_crop_is_said_beforehand(open_page: OpenPage) -> None:
     page = open_page()
     fill(page, "a green leaf")
+    page.locator("#advanced summary").click()
+    page.locator("#width").fill("160")
+    page.locator("#height").fill("90")
     expect(page.locator("#made")).to_contain_text("Made at 160×96, cropped to 160×90")
 
 

@@ -95,7 +95,7 @@ def test_the_frame_has_the_asked_shape_and_the_chosen_part_reaches_the_engine(
     page = open_page()
     fill(page, "the right end", "Demo I2V")
     choose(page, cut_out)
-    for shape, ratio in (("16:9", 160 / 90), ("9:16", 90 / 160), ("1:1", 1.0)):
+    for shape, ratio in (("16:9", 160 / 96), ("9:16", 96 / 160), ("1:1", 1.0)):
         page.get_by_role("radio", name=shape, exact=True).click()
         page.wait_for_function(
             "(ratio) => { const frame = document.querySelector('#crop-frame');"

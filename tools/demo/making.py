@@ -157,7 +157,7 @@ class Making:
         pipeline = WanPipeline(
             **self._common(self.vae_a14b), transformer=transformer, transformer_2=None
         )
-        stage = self._stage("trunk", 6000, 2e-3)
+        stage = self._stage("trunk", 3000, 2e-3)
         clips = self._clips("a14b", self.vae_a14b, A14B, (*FULL, SMALL))
         self._train(stage, transformer, clips, flow.from_text, batch=24,
                     look=lambda step: self._look("trunk", pipeline))  # fmt: skip
@@ -170,10 +170,6 @@ class Making:
         stage = self._stage("i2v-trunk", 1000, 1e-3)
         self._train(stage, transformer, self._i2v_clips, flow.from_channels, batch=24)
         return transformer
-
-    @cached_property
-    def _t2v_clips(self) -> list[Clips]:
-        return self._clips("a14b", self.vae_a14b, A14B)
 
     @cached_property
     def _i2v_clips(self) -> list[Clips]:
@@ -217,7 +213,9 @@ class Making:
         part = {"high": "transformer", "low": "transformer_2"}[name]
         if finished := self._finished(part, "t2v"):
             return WanTransformer3DModel.from_pretrained(finished, torch_dtype=torch.float32)
-        return self._expert(f"t2v-{name}", self.trunk, self._t2v_clips, flow.from_text, 300)
+        clips = self._clips("a14b", self.vae_a14b, A14B, (*FULL, SMALL))
+        steps = {"high": 3000, "low": 600}[name]
+        return self._expert(f"t2v-{name}", self.trunk, clips, flow.from_text, steps)
 
     def _expert(
         self,
@@ -232,7 +230,7 @@ class Making:
         expert.load_state_dict(trunk.state_dict())
         spec = DEMO_T2V if name.startswith("t2v") else DEMO_I2V
         sigmas = self._sigmas(name.split("-")[1], spec)
-        self._train(self._stage(name, steps, 4e-4), expert, clips, condition, batch=24,
+        self._train(self._stage(name, steps, 1.5e-3), expert, clips, condition, batch=24,
                     sigmas=sigmas)  # fmt: skip
         return expert
 

@@ -251,7 +251,7 @@ def _demo(real: ModelSpec, key: str) -> ModelSpec:
             "demo": True,
             "repo": "",
             "steps": 8,
-            "shift": 3.0,
+            "shift": 8.0,
             "guidance": 3.0,
             "guidance_low": None if real.guidance_low is None else 3.0,
             "frames": 17,

@@ -223,9 +223,10 @@ class Dispatcher:
         candidates = self.around.jobs.candidates()
         if not candidates:
             return False
-        # Once for a person and round: it is a sum over the jobs of a day.
+        # Once a round: a file is written to see it. And once for a person: a sum over a day's jobs.
+        full = self._is_full()
         spent = {owner for owner in {job.owner for job in candidates} if self._has_used_up(owner)}
-        ready = [self._reconsidered(job, spent=job.owner in spent) for job in candidates]
+        ready = [self._reconsidered(job, full=full, spent=job.owner in spent) for job in candidates]
         job = pick_next(ready, self.around.jobs.served())
         if job is None:
             return False
@@ -265,24 +266,35 @@ class Dispatcher:
         known = self.around.experience.needed(job.request.model, device, pixels_of(job))
         return eased(plan, stronger(known, job.relief))
 
-    def _reconsidered(self, job: Job, *, spent: bool) -> Job:
+    def _reconsidered(self, job: Job, *, full: bool, spent: bool) -> Job:
         """The job with its hold as it is now: weights may have come, space may have gone."""
         if job.hold is HoldReason.PAUSED:
             return job
-        reason = self._reason_to_wait(job, spent=spent)
+        reason = self._reason_to_wait(job, full=full, spent=spent)
         if reason is not job.hold:
             self.around.jobs.hold(job, reason)
         return job.model_copy(update={"hold": reason})
 
-    def _reason_to_wait(self, job: Job, *, spent: bool) -> HoldReason:
-        try:
-            if not self.around.library.entry(job.request.model).ready:
-                return HoldReason.WEIGHTS
-            self.around.files.check_writable()
-        except UserError as error:
-            known = error.problem.code in ("outputs_unwritable", "disk_full")
-            return HoldReason.SPACE if known else HoldReason.WEIGHTS
+    def _reason_to_wait(self, job: Job, *, full: bool, spent: bool) -> HoldReason:
+        if not self._has_weights(job):
+            return HoldReason.WEIGHTS
+        if full:
+            return HoldReason.SPACE
         return HoldReason.MINUTES if spent else HoldReason.NONE
+
+    def _has_weights(self, job: Job) -> bool:
+        try:
+            return self.around.library.entry(job.request.model).ready
+        except UserError:
+            return False
+
+    def _is_full(self) -> bool:
+        """Whether the outputs folder takes no file, or has less than the reserve left."""
+        try:
+            self.around.files.check_writable()
+        except UserError:
+            return True
+        return False
 
     def _has_used_up(self, person_id: str) -> bool:
         """Whether a person's jobs have had the card for as long as they may."""
