@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import secrets
 import sqlite3
-import subprocess
 import sys
 import tempfile
 import time
@@ -30,6 +29,7 @@ from tests.server import Server, start, stop, worker
 from tests.tab import Tab, close, handler
 from wan22_app.adapters.db.migrate import migrate
 from wan22_app.bootstrap import Services, build_services
+from wan22_app.demo import provide
 from wan22_app.domain.account import LOCAL_PERSON
 from wan22_app.domain.job import JobState
 from wan22_app.domain.output import Output, Place
@@ -56,8 +56,7 @@ def main() -> int:
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         models = Path(folder) / "models"
-        demo = [sys.executable, "-m", "wan22_app.demo", str(models)]
-        subprocess.run(demo, check=True, capture_output=True)  # not here: torch would come along
+        provide(models)
         report = run(Path(folder), models, args.jobs)
     publish("soak", report)
     return 0 if not report["faults"] else 1

@@ -11,7 +11,6 @@ import asyncio
 import json
 import secrets
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -31,6 +30,7 @@ from wan22_app.adapters.db.engine import create_engine, write
 from wan22_app.adapters.db.migrate import migrate
 from wan22_app.adapters.db.tables import CounterRow, JobRow, OutputRow
 from wan22_app.bootstrap import Services, build_services
+from wan22_app.demo import provide
 from wan22_app.domain.account import LOCAL_PERSON
 from wan22_app.domain.job import JobState
 from wan22_app.settings import Settings
@@ -56,8 +56,7 @@ def measure(base: Path, args: argparse.Namespace) -> dict[str, object]:
     """Everything, in one run."""
     places = {name: base / name for name in ("data", "outputs", "models", "loras")}
     services = build_services(Settings.model_validate(places))
-    demo = [sys.executable, "-m", "wan22_app.demo", str(places["models"])]
-    subprocess.run(demo, check=True, capture_output=True)  # not here: torch would come along
+    provide(places["models"])
     migrate(services.settings.database)
     fill(services, args.outputs, args.ended)
     server = start({f"WAN22_{name.upper()}": str(path) for name, path in places.items()}, base)

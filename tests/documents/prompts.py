@@ -1,12 +1,11 @@
 """How long prompts of several scripts are, and where they are refused."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 from tests.documents.tables import table
 from wan22_app.adapters.db.migrate import migrate
 from wan22_app.bootstrap import build_services
+from wan22_app.demo import provide
 from wan22_app.domain.account import LOCAL_PERSON
 from wan22_app.settings import Settings
 
@@ -54,8 +53,7 @@ class Judge:
 
     def __init__(self, folder: Path):
         places = {name: folder / name for name in ("data", "outputs", "models", "loras")}
-        command = [sys.executable, "-m", "wan22_app.demo", str(places["models"])]
-        subprocess.run(command, check=True, capture_output=True)
+        provide(places["models"])
         services = build_services(Settings(**places))
         migrate(services.settings.database)
         self._library, self._submission = services.library, services.submission

@@ -20,6 +20,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 from tests.fake_hub import FakeHub, serving, stand_in
 from wan22_app import bun
 from wan22_app.bootstrap import Services, build_services
+from wan22_app.demo import provide
 from wan22_app.domain.account import LOCAL_PERSON
 from wan22_app.domain.catalog import TI2V_5B
 from wan22_app.settings import Settings
@@ -84,8 +85,7 @@ def app(tmp_path_factory: pytest.TempPathFactory, hub: FakeHub) -> Iterator[App]
         "HF_HUB_DOWNLOAD_TIMEOUT": "100",
         **({"REFLEX_BUN_PATH": str(found[0])} if found else {}),
     }
-    demo = [sys.executable, "-m", "wan22_app.demo", str(base / "models")]
-    subprocess.run(demo, check=True, env=environment, cwd=root, capture_output=True)
+    provide(base / "models")
     hub.repos[TI2V_5B.repo] = stand_in(base / "models", base / "repository")
     log = base / "server.log"
     with log.open("w") as out:

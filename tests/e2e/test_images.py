@@ -195,3 +195,13 @@ def test_screenshots_of_the_image_field(
     file = folder / f"image-{width}-{mode}.png"
     page.screenshot(path=file)
     assert file.stat().st_size > 0
+
+
+def test_the_demo_has_an_image_to_start_from(open_page: OpenPage) -> None:
+    page = open_page()
+    fill(page, "a red circle moving right", "Demo I2V")
+    page.get_by_role("button", name="Use an example image").click()
+    expect(page.locator("#image-facts")).to_contain_text("256×256")
+    expect(page.locator("#example-image")).to_have_count(0)
+    generate(page)
+    expect_video(page, "a red circle moving right", 128)
