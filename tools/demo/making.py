@@ -80,11 +80,10 @@ class Making:
         """Two experts, 36 channels in: noise, mask and the encoded frames that are given."""
         if self._is_there(DEMO_I2V):
             return
-        trunk = self.i2v_trunk
         pipeline = WanImageToVideoPipeline(
             **self._common(self.vae_a14b),
-            transformer=self._expert("i2v-high", trunk, self._i2v_clips, flow.from_channels, 300),
-            transformer_2=self._expert("i2v-low", trunk, self._i2v_clips, flow.from_channels, 300),
+            transformer=self._i2v_expert("high"),
+            transformer_2=self._i2v_expert("low"),
             image_encoder=None,
             image_processor=None,
             boundary_ratio=DEMO_I2V.boundary,
@@ -158,18 +157,13 @@ class Making:
             **self._common(self.vae_a14b), transformer=transformer, transformer_2=None
         )
         stage = self._stage("trunk", 3000, 2e-3)
-        clips = self._clips("a14b", self.vae_a14b, A14B, (*FULL, SMALL))
-        self._train(stage, transformer, clips, flow.from_text, batch=24,
+        self._train(stage, transformer, self._t2v_clips, flow.from_text, batch=24,
                     look=lambda step: self._look("trunk", pipeline))  # fmt: skip
         return transformer
 
     @cached_property
-    def i2v_trunk(self) -> WanTransformer3DModel:
-        """T2V's high-noise expert, which makes the motion, taught to look at the given frames."""
-        transformer = flow.widened(self._t2v_expert("high"), build_transformer(36, 16))
-        stage = self._stage("i2v-trunk", 1000, 1e-3)
-        self._train(stage, transformer, self._i2v_clips, flow.from_channels, batch=24)
-        return transformer
+    def _t2v_clips(self) -> list[Clips]:
+        return self._clips("a14b", self.vae_a14b, A14B, (*FULL, SMALL))
 
     @cached_property
     def _i2v_clips(self) -> list[Clips]:
@@ -213,25 +207,19 @@ class Making:
         part = {"high": "transformer", "low": "transformer_2"}[name]
         if finished := self._finished(part, "t2v"):
             return WanTransformer3DModel.from_pretrained(finished, torch_dtype=torch.float32)
-        clips = self._clips("a14b", self.vae_a14b, A14B, (*FULL, SMALL))
-        steps = {"high": 3000, "low": 600}[name]
-        return self._expert(f"t2v-{name}", self.trunk, clips, flow.from_text, steps)
+        expert: Any = WanTransformer3DModel.from_config(self.trunk.config)
+        expert.load_state_dict(self.trunk.state_dict())
+        stage = self._stage(f"t2v-{name}", {"high": 3000, "low": 600}[name], 1.5e-3)
+        self._train(stage, expert, self._t2v_clips, flow.from_text, batch=24,
+                    sigmas=self._sigmas(name, DEMO_T2V))  # fmt: skip
+        return expert
 
-    def _expert(
-        self,
-        name: str,
-        trunk: WanTransformer3DModel,
-        clips: Sequence[Clips],
-        condition: flow.Condition,
-        steps: int,
-    ) -> WanTransformer3DModel:
-        """A copy of the trunk, trained on at its own noise levels."""
-        expert: Any = WanTransformer3DModel.from_config(trunk.config)
-        expert.load_state_dict(trunk.state_dict())
-        spec = DEMO_T2V if name.startswith("t2v") else DEMO_I2V
-        sigmas = self._sigmas(name.split("-")[1], spec)
-        self._train(self._stage(name, steps, 1.5e-3), expert, clips, condition, batch=24,
-                    sigmas=sigmas)  # fmt: skip
+    def _i2v_expert(self, name: str) -> WanTransformer3DModel:
+        """T2V's expert for the same noise, taught to look at the given frames."""
+        expert = flow.widened(self._t2v_expert(name), build_transformer(36, 16))
+        stage = self._stage(f"i2v-{name}", 1000, 1e-3)
+        self._train(stage, expert, self._i2v_clips, flow.from_channels, batch=24,
+                    sigmas=self._sigmas(name, DEMO_I2V))  # fmt: skip
         return expert
 
     def _sigmas(self, expert: str, spec: ModelSpec) -> tuple[float, float]:

@@ -7,7 +7,7 @@ first three; Crashed is what an executor makes of a process that died without a 
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import ConfigDict, Field, TypeAdapter
 
 from wan22_app.domain.errors import Problem
 from wan22_app.domain.values import Value
@@ -131,7 +131,7 @@ Event = Annotated[
     Field(discriminator="type"),
 ]
 Verdict = Done | Failed | Cancelled | Crashed
-_EVENT: TypeAdapter[Event] = TypeAdapter(Event)
+_EVENT: TypeAdapter[Event] = TypeAdapter(Event, config=ConfigDict(cache_strings="keys"))
 
 
 def parse_event(line: str | bytes) -> Event:

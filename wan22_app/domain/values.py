@@ -4,6 +4,11 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Value(BaseModel):
-    """Frozen and strict about its fields: a typo in a stored row must not vanish silently."""
+    """Frozen and strict about its fields: a typo in a stored row must not vanish silently.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    Strings of JSON are not kept for later: each job's id would stay in pydantic's cache.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, cache_strings="keys"
+    )
