@@ -79,7 +79,8 @@ def train(
     first = 0
     if part.exists():
         state = _read(part)
-        first, smooth = state["step"], state["smooth"]
+        first = state["step"]
+        smooth = {name: value.float() for name, value in state["smooth"].items()}
         _put(weights, state["weights"])
         for optimizer, values in zip(optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(values)
