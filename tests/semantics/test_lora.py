@@ -39,6 +39,7 @@ def filled(films: list[Pixels]) -> float:
     return float(np.mean([look_at(frames, 1).things[0].fill for frames in films]))
 
 
+@pytest.mark.slow
 def test_strength_0_is_none_1_is_outlines_and_between_lies_between(with_outlines) -> None:
     none, zero, half, whole = (with_outlines(strength) for strength in (None, 0.0, 0.5, 1.0))
     assert all(np.array_equal(a, b) for a, b in zip(none, zero, strict=True))

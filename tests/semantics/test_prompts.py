@@ -27,6 +27,7 @@ def test_a_red_circle_moving_left_is_red_a_circle_and_moves_left(film: Film) -> 
     assert seen.path[-1, 0] < seen.path[0, 0] - 20, "pixels"
 
 
+@pytest.mark.slow
 def test_i2v_begins_with_the_image_and_goes_on_as_told(film: Film) -> None:
     asked = wishes(12, pair=0)
     films = [film(DEMO_I2V.key, wish.prompt, wish.number, first=wish.clip[0]) for wish in asked]
@@ -37,6 +38,7 @@ def test_i2v_begins_with_the_image_and_goes_on_as_told(film: Film) -> None:
     assert measured["motion"] >= 0.75
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("given", [False, True])
 def test_ti2v_follows_with_and_without_an_image(film: Film, given: bool) -> None:
     asked = wishes(12, pair=0)
@@ -58,6 +60,7 @@ def test_another_seed_is_another_picture_and_the_same_is_the_same(film: Film) ->
     assert not np.array_equal(first, other)
 
 
+@pytest.mark.slow
 def test_what_a_negative_prompt_names_goes_away(film: Film) -> None:
     """A colour that nobody asked for is drawn, then named as what to avoid."""
     prompt, changed = "a circle moving left", 0
@@ -69,6 +72,7 @@ def test_what_a_negative_prompt_names_goes_away(film: Film) -> None:
     assert changed >= 4
 
 
+@pytest.mark.slow
 def test_guidance_makes_the_prompt_count_and_1_is_off(film: Film) -> None:
     asked = wishes(12, seed=12)
     off, on = (
@@ -90,6 +94,7 @@ def test_any_word_order_and_synonyms_are_understood(film: Film) -> None:
         assert seen.facts == ("red", "circle", "left"), prompt
 
 
+@pytest.mark.slow
 def test_the_plainest_words_of_two_objects_draw_both(film: Film) -> None:
     asked = wishes(8, pair=1)
     measured = rates(

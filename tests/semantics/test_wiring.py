@@ -15,6 +15,8 @@ from wan22_app.domain.catalog import DEMO_I2V, DEMO_T2V
 
 COUNT = 16
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def broken(demo_models: Path, tmp_path: Path) -> Callable[[str], Path]:
