@@ -228,7 +228,7 @@ objects. "direction" counts what moves left, right, up or down; "motion" all eig
 videos in which nothing is wrong.
 
 ```bash
-.venv/bin/python -m tools.evaluate_demo_models
+.venv/bin/python -m tools.evaluate_demo_models --prompts 100
 ```
 
 {table}

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.semantics.filming import Film
+from tests.semantics.filming import Film, half_trained
 from tools.demo.making import LORA
 from tools.demo.measure import Pixels, look_at
 from wan22_app.domain.catalog import DEMO_T2V
@@ -39,6 +39,7 @@ def filled(films: list[Pixels]) -> float:
     return float(np.mean([look_at(frames, 1).things[0].fill for frames in films]))
 
 
+@half_trained
 @pytest.mark.slow
 def test_strength_0_is_none_1_is_outlines_and_between_lies_between(with_outlines) -> None:
     none, zero, half, whole = (with_outlines(strength) for strength in (None, 0.0, 0.5, 1.0))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.semantics.filming import FLOORS, Film, failing, rates, wishes
+from tests.semantics.filming import FLOORS, Film, failing, half_trained, rates, wishes
 from tools.demo.language import plain
 from tools.demo.measure import look_at, psnr
 from wan22_app.domain.catalog import DEMO_I2V, DEMO_T2V, DEMO_TI2V
@@ -13,6 +13,7 @@ FRAME_DB = 25.0
 PROMPT = "a red circle moving left"
 
 
+@half_trained
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_t2v_draws_what_a_hundred_prompts_say(film: Film) -> None:
@@ -27,6 +28,7 @@ def test_a_red_circle_moving_left_is_red_a_circle_and_moves_left(film: Film) -> 
     assert seen.path[-1, 0] < seen.path[0, 0] - 20, "pixels"
 
 
+@half_trained
 @pytest.mark.slow
 def test_i2v_begins_with_the_image_and_goes_on_as_told(film: Film) -> None:
     asked = wishes(12, pair=0)
@@ -38,6 +40,7 @@ def test_i2v_begins_with_the_image_and_goes_on_as_told(film: Film) -> None:
     assert measured["motion"] >= 0.75
 
 
+@half_trained
 @pytest.mark.slow
 @pytest.mark.parametrize("given", [False, True])
 def test_ti2v_follows_with_and_without_an_image(film: Film, given: bool) -> None:
@@ -72,6 +75,7 @@ def test_what_a_negative_prompt_names_goes_away(film: Film) -> None:
     assert changed >= 4
 
 
+@half_trained
 @pytest.mark.slow
 def test_guidance_makes_the_prompt_count_and_1_is_off(film: Film) -> None:
     asked = wishes(12, seed=12)
@@ -94,6 +98,7 @@ def test_any_word_order_and_synonyms_are_understood(film: Film) -> None:
         assert seen.facts == ("red", "circle", "left"), prompt
 
 
+@half_trained
 @pytest.mark.slow
 def test_the_plainest_words_of_two_objects_draw_both(film: Film) -> None:
     asked = wishes(8, pair=1)
