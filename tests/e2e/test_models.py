@@ -56,7 +56,7 @@ def test_a_model_is_got_interrupted_and_gone_on_with(
     card(page).get_by_role("button", name="Try again: TI2V-5B").click()
     for tab in (page, other):
         expect(card(tab)).to_contain_text("on its way")
-        expect(card(tab)).to_contain_text("1.9 of 3.4 MB")
+        expect(card(tab)).to_contain_text("3.2 of 5.3 MB")
         expect(card(tab).get_by_role("progressbar", name="Progress of TI2V-5B")).to_be_visible()
     picture(page, "on-their-way")
     card(other).get_by_role("button", name="Cancel: TI2V-5B").click()
