@@ -14,17 +14,15 @@ from pathlib import Path
 
 from PIL import Image
 
-from benchmarks.installation import PATIENCE_S, PROJECT, Installation
+from benchmarks.installation import PATIENCE_S, PROJECT, Installation, fresh
 from benchmarks.report import publish
 from tests.values import a_request
-from wan22_app.adapters.db.migrate import migrate
-from wan22_app.bootstrap import Services, build_services
+from wan22_app.bootstrap import Services
 from wan22_app.domain.account import LOCAL_PERSON
 from wan22_app.domain.catalog import DEMO_I2V, DEMO_SPECS, ModelSpec
 from wan22_app.domain.generation import ImageRef
 from wan22_app.domain.job import JobState
 from wan22_app.ports import NewJob
-from wan22_app.settings import Settings
 
 TARGET = 0.95
 ROUND_S = 0.05
@@ -44,9 +42,7 @@ def main() -> int:
 
 def run(base: Path, models: Path, jobs: int) -> dict[str, float]:
     """The whole queue in a folder of its own."""
-    places = {"models": models, **{name: base / name for name in ("data", "outputs", "loras")}}
-    app = build_services(Settings.model_validate(places))
-    migrate(app.settings.database)
+    app = fresh(base, models)
     image = app.images.accept(_png())
     for number in range(jobs + 1):
         submit(app, DEMO_SPECS[number % len(DEMO_SPECS)], number, image)

@@ -14,15 +14,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.installation import PATIENCE_S, PROJECT, Installation
+from benchmarks.installation import PATIENCE_S, PROJECT, Installation, fresh
 from benchmarks.report import publish
 from tests.values import a_request
-from wan22_app.adapters.db.migrate import migrate
-from wan22_app.bootstrap import Services, build_services
+from wan22_app.bootstrap import Services
 from wan22_app.domain.account import LOCAL_PERSON
 from wan22_app.domain.job import Job, JobState
 from wan22_app.ports import NewJob
-from wan22_app.settings import Settings
 
 WITHIN_S = 2.0
 TARGET = 0.99
@@ -46,9 +44,7 @@ def main() -> int:
 
 def run(base: Path, models: Path, cancels: int, seed: int) -> dict[str, object]:
     """All of them in a folder of its own."""
-    places = {"models": models, **{name: base / name for name in ("data", "outputs", "loras")}}
-    app = build_services(Settings.model_validate(places))
-    migrate(app.settings.database)
+    app = fresh(base, models)
     trial = Trial(app, random.Random(seed))
     with Installation(app.settings, "wan22_app.dispatcher"):
         trial.prepare()

@@ -11,7 +11,9 @@ from pathlib import Path
 import psutil
 
 from tests import server
+from wan22_app.adapters.db.migrate import migrate
 from wan22_app.adapters.locks import DISPATCHER, is_held
+from wan22_app.bootstrap import Services, build_services
 from wan22_app.settings import Settings
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -19,6 +21,14 @@ PATIENCE_S = 600.0
 PLACES = ("data", "outputs", "loras", "models")
 WORDS = {"engine": ("engine.child", "scripted_engine"), "dispatcher": ("dispatcher",)}
 """What tells them apart on the command line."""
+
+
+def fresh(base: Path, models: Path) -> Services:
+    """Services over new folders in ``base``, with a database, and the checkpoints of ``models``."""
+    places = {"models": models, **{name: base / name for name in ("data", "outputs", "loras")}}
+    app = build_services(Settings.model_validate(places))
+    migrate(app.settings.database)
+    return app
 
 
 class Installation:

@@ -21,19 +21,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.installation import PATIENCE_S, PROJECT, Installation
+from benchmarks.installation import PATIENCE_S, PROJECT, Installation, fresh
 from benchmarks.report import publish
 from benchmarks.visitor import Visitor
 from tests.values import a_request
-from wan22_app.adapters.db.migrate import migrate
 from wan22_app.adapters.files import check_plays, sha256
-from wan22_app.bootstrap import Services, build_services
+from wan22_app.bootstrap import Services
 from wan22_app.domain.account import LOCAL_PERSON
 from wan22_app.domain.errors import UserError
 from wan22_app.domain.job import JobState
 from wan22_app.domain.output import Output, Place
 from wan22_app.ports import NewJob
-from wan22_app.settings import Settings
 
 DISPATCHERS = {"scripted": "tests.scripted_dispatcher", "torch": "wan22_app.dispatcher"}
 WAITING = 4
@@ -61,9 +59,7 @@ def main() -> int:
 
 def run(folder: Path, models: Path, engine: str, kills: int, seed: int) -> dict[str, object]:
     """The whole loop in a folder of its own, with the demo checkpoints of ``models``."""
-    places = {name: folder / name for name in ("data", "outputs", "loras")}
-    app = build_services(Settings.model_validate({**places, "models": models}))
-    migrate(app.settings.database)
+    app = fresh(folder, models)
     with Installation(app.settings, DISPATCHERS[engine], web=engine == "torch") as installation:
         loop = Loop(app, installation, random.Random(seed), engine)
         with loop.submitting():

@@ -22,18 +22,16 @@ from pathlib import Path
 import psutil
 
 from benchmarks.growth import Look, figures, growth, look
-from benchmarks.installation import Installation
+from benchmarks.installation import Installation, fresh
 from benchmarks.report import publish
 from benchmarks.visitor import PAGES, arrive
-from tests.server import Server, start, stop, worker
+from tests.server import Server, worker
 from tests.tab import Tab, close, handler
-from wan22_app.adapters.db.migrate import migrate
-from wan22_app.bootstrap import Services, build_services
+from wan22_app.bootstrap import Services
 from wan22_app.demo import provide
 from wan22_app.domain.account import LOCAL_PERSON
 from wan22_app.domain.job import JobState
 from wan22_app.domain.output import Output, Place
-from wan22_app.settings import Settings
 
 AHEAD = 6
 """Jobs submitted and not ended at a time: the dispatcher always finds a next one."""
@@ -64,23 +62,18 @@ def main() -> int:
 
 def run(base: Path, models: Path, jobs: int) -> Report:
     """The whole soak in a folder of its own; the report's ``faults`` are what must not be."""
-    places = {"models": models, **{name: base / name for name in ("data", "outputs", "loras")}}
-    app = build_services(Settings.model_validate(places))
-    migrate(app.settings.database)
+    app = fresh(base, models)
     with contextlib.closing(sqlite3.connect(app.settings.data / "wan22.sqlite")) as database:
         database.execute(f"PRAGMA default_cache_size={CACHED_PAGES}")
-    # First the dispatcher, and last to go: a web that finds none starts one with torch.
-    with Installation(app.settings, "tests.scripted_dispatcher") as installation:
-        server = start({f"WAN22_{name.upper()}": str(path) for name, path in places.items()}, base)
-        try:
-            processes = {
-                "web": psutil.Process(worker(server)),
-                "dispatcher": installation.process("dispatcher"),
-            }
-            soak = Soak(app, server, processes, jobs)
-            asyncio.run(soak.run())
-        finally:
-            stop(server)
+    with Installation(app.settings, "tests.scripted_dispatcher", web=True) as installation:
+        server = installation.web
+        assert server is not None
+        processes = {
+            "web": psutil.Process(worker(server)),
+            "dispatcher": installation.process("dispatcher"),
+        }
+        soak = Soak(app, server, processes, jobs)
+        asyncio.run(soak.run())
     return soak.report()
 
 

@@ -1,8 +1,6 @@
 """The engine of the app films prompts, and what is to be seen is measured in the mp4's frames."""
 
 from tests.engine.conftest import engine, generate, picture, work
-from tests.semantics.filming import Film, filming
+from tests.semantics.filming import film
 
-__all__ = ["Film", "engine", "film", "generate", "picture", "work"]
-
-film = filming
+__all__ = ["engine", "film", "generate", "picture", "work"]

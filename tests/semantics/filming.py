@@ -9,7 +9,6 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from PIL import Image
 
 from tests.engine.conftest import Generate
 from tools.demo.language import Told, tell
@@ -58,7 +57,7 @@ def wishes(count: int, *, pair: float = 0.3, seed: int = SEED) -> list[Wish]:
 
 
 @pytest.fixture
-def filming(generate: Generate, tmp_path: Path) -> Film:
+def film(generate: Generate, tmp_path: Path) -> Film:
     """Frames ``[F, H, W, 3]`` in 0..1 of a prompt at the entry's defaults.
 
     ``first`` is a frame to start from; everything else goes to ``generate``.
@@ -72,17 +71,12 @@ def filming(generate: Generate, tmp_path: Path) -> Film:
                     "frames": spec.frames, "steps": spec.steps}  # fmt: skip
         if first is not None:
             start = tmp_path / "first.png"
-            as_png(first).save(start)
+            picture(first).save(start)
             more |= {"image": True, "start": start}
         done = generate(key, **{**defaults, "prompt": prompt, "seed": seed, **more}).done
         return frames_of(tmp_path / done.video)
 
     return make
-
-
-def as_png(frame: Pixels) -> Image.Image:
-    """A frame as a person would upload it."""
-    return picture(frame)
 
 
 def frames_of(video: Path) -> Pixels:

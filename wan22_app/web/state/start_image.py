@@ -41,13 +41,10 @@ class StartImage(rx.State, mixin=True):
         self.reading = True
         yield
         try:
-            data = await files[0].read()
-            self._set_image(await asyncio.to_thread(services().images.accept, data))
-        except UserError as error:
-            self._refuse_image(error.problem.sentence())
-            # Only here: an accepted image takes the place of the field, which has then no list
-            # of files to clear any more.
-            yield rx.clear_selected_files(UPLOAD_ID)
+            if not await self._accept(await files[0].read()):
+                # Only here: an accepted image takes the place of the field, which has then no list
+                # of files to clear any more.
+                yield rx.clear_selected_files(UPLOAD_ID)
         finally:
             self.reading = False
         await self._judge()
@@ -56,7 +53,7 @@ class StartImage(rx.State, mixin=True):
     @policy(Policy.PERSON)
     async def take_example(self) -> None:
         """A picture that the demo models understand."""
-        self._set_image(await asyncio.to_thread(_example))
+        await self._accept(await asyncio.to_thread(EXAMPLE.read_bytes))
         await self._judge()
 
     @rx.event
@@ -108,6 +105,15 @@ class StartImage(rx.State, mixin=True):
         if math.isfinite(share):
             await self._move(share)
 
+    async def _accept(self, data: bytes) -> bool:
+        """Send a file through the gate; False when it was refused, which the form then says."""
+        try:
+            self._set_image(await asyncio.to_thread(services().images.accept, data))
+        except UserError as error:
+            self._refuse_image(error.problem.sentence())
+            return False
+        return True
+
     async def _move(self, share: float) -> None:
         if self._image is not None:
             self._image = moved(self._image, asked_size(self.width, self.height), share)
@@ -131,7 +137,3 @@ class StartImage(rx.State, mixin=True):
 
     async def _judge(self) -> None:
         raise NotImplementedError
-
-
-def _example() -> ImageRef:
-    return services().images.accept(EXAMPLE.read_bytes())
