@@ -12,11 +12,7 @@ SIZES = {390: 844, 1024: 768, 1920: 1080}
 CAT = "a cat on a red sofa"
 CAT_ENHANCED = (
     "a cat on a red sofa, natural lively movements, camera slowly follows, medium shot, daylight, "
-    "soft lighting, daytime, telephoto lens"
-)
-FULL = (
-    "a cat runs, camera follows, medium shot, daylight, soft lighting, daytime, telephoto lens, "
-    "cinematic style, fine detail"
+    "soft lighting, daytime, telephoto lens, cinematic style, fine detail and natural exposure"
 )
 
 
@@ -42,7 +38,7 @@ def test_additions_are_marked_accepted_and_taken_back(open_page: OpenPage) -> No
     expect(page.locator("#suggestion")).to_have_text(CAT_ENHANCED)
     expect(page.locator("#suggestion > span")).to_have_text(CAT)
     added = page.locator("#suggestion > ins")
-    expect(added).to_have_count(7)
+    expect(added).to_have_count(9)
     expect(added.first).to_have_attribute("title", "motion")
     line = "e => getComputedStyle(e).textDecorationLine"
     assert added.first.locator("span").evaluate(line) == "underline"
@@ -93,7 +89,7 @@ def test_a_conflict_is_shown_and_a_full_prompt_is_told_so(open_page: OpenPage) -
     notes = page.locator("#enhance-notes")
     expect(notes).to_contain_text("Worth a look: “static camera” and “dolly in”")
     page.get_by_role("button", name="Discard").click()
-    ready(page, FULL)
+    ready(page, CAT_ENHANCED)
     enhance(page)
     expect(notes).to_contain_text("leaves nothing open")
     expect(page.get_by_role("button", name="Accept")).to_have_count(0)
@@ -104,9 +100,9 @@ def test_a_conflict_is_shown_and_a_full_prompt_is_told_so(open_page: OpenPage) -
 def test_the_counter_counts_in_the_models_tokens(open_page: OpenPage) -> None:
     page = open_page()
     ready(page, "red")
-    expect(page.locator("#counter")).to_have_text("2 / 128 tokens")
+    expect(page.locator("#counter")).to_have_text("2 / 512 tokens")
     page.locator("#prompt").fill("x" * 600)
-    expect(page.locator("#counter")).to_have_text("602 / 128 tokens")
+    expect(page.locator("#counter")).to_have_text("602 / 512 tokens")
     expect(page.locator("#prompt-error")).to_contain_text("602 tokens")
     page.locator("#model").click()
     page.get_by_role("option", name="TI2V-5B (not here)").click()

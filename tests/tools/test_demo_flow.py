@@ -3,8 +3,15 @@
 import pytest
 import torch
 
-from tools.demo.flow import FOLDED, FoldedPadding, folded
-from tools.demo.networks import TEXT_LENGTH, TEXT_WIDTH, build_transformer
+from tools.demo.flow import FoldedPadding
+from tools.demo.networks import (
+    TEXT_LENGTH,
+    TEXT_WIDTH,
+    build_text_encoder,
+    build_tokenizer,
+    build_transformer,
+)
+from tools.demo.text import FOLDED, embed
 
 
 def test_folded_padding_gives_the_result_of_the_whole_text() -> None:
@@ -17,7 +24,7 @@ def test_folded_padding_gives_the_result_of_the_whole_text() -> None:
         whole = transformer(hidden, times, text, return_dict=False)[0]
         for block in transformer.blocks:
             block.attn2.set_processor(FoldedPadding())
-        short = transformer(hidden, times, folded(text), return_dict=False)[0]
+        short = transformer(hidden, times, text[:, :FOLDED], return_dict=False)[0]
         cut = transformer(hidden, times, text[:, : FOLDED - 1], return_dict=False)[0]
         unfolded = transformer(hidden, times, text, return_dict=False)[0]
     torch.testing.assert_close(short, whole, atol=1e-5, rtol=1e-4)
@@ -26,7 +33,12 @@ def test_folded_padding_gives_the_result_of_the_whole_text() -> None:
 
 
 def test_words_are_never_folded_away() -> None:
-    text = torch.zeros(1, TEXT_LENGTH, TEXT_WIDTH)
-    text[0, FOLDED - 1] = 1
-    with pytest.raises(ValueError, match="longer"):
-        folded(text)
+    tokenizer = build_tokenizer()
+    encoder = build_text_encoder(len(tokenizer)).eval()
+    with torch.no_grad():
+        told = embed(tokenizer, encoder, [" ".join(["red"] * (FOLDED - 2)), "a star"])
+        assert told.shape == (2, FOLDED, TEXT_WIDTH)
+        assert told[0, : FOLDED - 1].any(-1).all(), "every word is there"
+        assert not told[:, -1].any() and not told[1, 3:].any(), "the rest is padding"
+        with pytest.raises(ValueError, match="longer"):
+            embed(tokenizer, encoder, [" ".join(["red"] * (FOLDED - 1))])

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from tools.demo import measure
 from tools.demo.language import plain, tell, vocabulary
 from tools.demo.measure import Pixels, look_at, matched
-from tools.demo.networks import TEXT_LENGTH, build_tokenizer
+from tools.demo.networks import build_tokenizer
 from tools.demo.scenes import Scene, draw_scene, render, replace
 from tools.demo.score import Score
+from tools.demo.text import FOLDED
 from tools.demo.vae import SIZES
 
 SEEDS = st.integers(0, 2**32)
@@ -64,7 +65,7 @@ def test_every_prompt_fits_and_says_what_it_claims(seed: int) -> None:
     scene = draw_scene(chance, 128, 128, pair=0.5)
     text, told = tell(chance, scene, omit=0)
     assert sorted(told.things) == sorted(thing.facts for thing in scene.things)
-    assert len(TOKENIZER(text)["input_ids"]) <= TEXT_LENGTH
+    assert len(TOKENIZER(text)["input_ids"]) < FOLDED
     assert tell(random.Random(seed), scene) == tell(random.Random(seed), scene)
 
 

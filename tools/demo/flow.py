@@ -20,6 +20,7 @@ from diffusers.models.transformers.transformer_wan import WanAttnProcessor
 from tools.demo.clips import BOTH, FIRST, Clips
 from tools.demo.language import tell
 from tools.demo.networks import TEXT_LENGTH
+from tools.demo.text import FOLDED
 from tools.demo.training import Stage, Workshop, train
 
 SHIFT = 8.0
@@ -30,8 +31,6 @@ much noise. With 3, two of eight steps were left for that, and each frame decide
 """
 UNPROMPTED = 0.12
 """Share of clips without a prompt, for guidance."""
-FOLDED = 48
-"""Tokens of a text in training: the longest prompt has some 35."""
 GIVEN = 0.4
 """TI2V: share of steps with the first frame given."""
 LAST = 0.35
@@ -76,7 +75,7 @@ def train_flow(
         picked = [chance.randrange(len(clips.scenes)) for _ in range(count)]
         prompts = [told(chance, clips, index) for index in picked]
         with torch.no_grad():
-            text = folded(embed(prompts))
+            text = embed(prompts)
         sigma = levels(count, *sigmas)
         seen = condition(chance, clips, picked, torch.randn_like(clips.latents[picked]), sigma)
         velocity = transformer(seen.hidden, seen.timestep, text, return_dict=False)[0]
@@ -137,22 +136,11 @@ def from_frame(
     return Batch(mixed, times.flatten(1), noise - clean, counted)
 
 
-def folded(text: torch.Tensor) -> torch.Tensor:
-    """Encoded prompts without most of their padding, ``[B, 128, C]`` to ``[B, 48, C]``.
-
-    The last token stands for all that was cut off, which ``FoldedPadding`` makes up for. Raises
-    ValueError when something else than padding would be lost.
-    """
-    if text[:, FOLDED - 1 :].any():
-        raise ValueError(f"a prompt is longer than {FOLDED - 1} tokens")
-    return text[:, :FOLDED]
-
-
 class FoldedPadding(WanAttnProcessor):
     """Cross-attention in which the last token of a folded text counts as often as it was there.
 
     ``n`` equal tokens get the weight of one whose score is greater by ``log n``, so the result is
-    that of the whole text, at a third of the cost for words.
+    that of the whole text, at a tenth of the cost for words.
     """
 
     def __init__(self) -> None:

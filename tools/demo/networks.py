@@ -17,7 +17,7 @@ from transformers import PreTrainedTokenizerFast, UMT5Config, UMT5EncoderModel
 from tools.demo.language import LETTERS, vocabulary
 
 TEXT_WIDTH = 64
-TEXT_LENGTH = 128
+TEXT_LENGTH = 512
 """Tokens of padded text. The padding takes part in attention, so training and use must agree."""
 WORD_START = "\u2581"
 

@@ -12,7 +12,7 @@ from torch import nn
 from transformers import PreTrainedTokenizerFast, UMT5EncoderModel
 
 from tools.demo.language import Told, choices, tell
-from tools.demo.networks import TEXT_LENGTH, TEXT_WIDTH
+from tools.demo.networks import TEXT_WIDTH
 from tools.demo.scenes import BACKGROUNDS, COLOURS, MOTIONS, SHAPES, draw_scene
 from tools.demo.training import Stage, Workshop, train
 
@@ -20,6 +20,8 @@ KINDS: tuple[tuple[str, ...], ...] = (tuple(COLOURS), SHAPES, MOTIONS)
 QUESTIONS = (*KINDS, *KINDS, BACKGROUNDS)
 """What is asked, in order: three facts of each object in the order told, and the background."""
 BATCH = 128
+FOLDED = 48
+"""Tokens of a text in training: the longest prompt has some 35."""
 
 
 class Reader(nn.Module):
@@ -49,7 +51,11 @@ class Understanding(nn.Module):
 def embed(
     tokenizer: PreTrainedTokenizerFast, encoder: UMT5EncoderModel, prompts: list[str]
 ) -> torch.Tensor:
-    """Encoded prompts ``[B, 128, 64]``, zero behind their last token, as Wan's pipelines do."""
+    """Encoded prompts ``[B, 48, 64]``, zero behind their last token, as Wan's pipelines do.
+
+    The last place is always padding and stands for all that would follow: ``FoldedPadding`` makes
+    up for it. Raises ValueError when a prompt leaves no place for that.
+    """
     read = _tokens(tokenizer, prompts)
     words = encoder(read["input_ids"], read["attention_mask"]).last_hidden_state
     return words * read["attention_mask"][..., None]
@@ -86,9 +92,10 @@ def train_text(
 
 
 def _tokens(tokenizer: PreTrainedTokenizerFast, prompts: list[str]) -> Any:
-    return tokenizer(
-        prompts, padding="max_length", max_length=TEXT_LENGTH, truncation=True, return_tensors="pt"
-    )
+    read: Any = tokenizer(prompts, padding="max_length", max_length=FOLDED, return_tensors="pt")
+    if read["attention_mask"].shape[1] > FOLDED or read["attention_mask"][:, -1].any():
+        raise ValueError(f"a prompt is longer than {FOLDED - 1} tokens")
+    return read
 
 
 def _answers(told: Told) -> list[int]:

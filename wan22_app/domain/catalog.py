@@ -261,7 +261,6 @@ def _demo(real: ModelSpec, key: str) -> ModelSpec:
             "max_side": 512,
             "max_pixels": 512 * 512,
             "max_frames": 81,
-            "text_length": 128,
             "negative_prompt": "",
             "precision": "fp32",
             "attention_width": 128,
