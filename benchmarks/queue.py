@@ -30,6 +30,7 @@ from wan22_app.adapters.db.tables import CounterRow, JobRow
 from wan22_app.adapters.system import SystemClock, SystemSecrets
 from wan22_app.domain.account import LOCAL_PERSON
 from wan22_app.domain.errors import Problem
+from wan22_app.domain.fairness import in_turn
 from wan22_app.domain.job import JobState
 from wan22_app.ports import NewJob
 
@@ -110,11 +111,12 @@ def calls(engine: Engine) -> Calls:
     def page(_number: int) -> None:
         assert len(jobs.queue(LOCAL_PERSON, PAGE)) == PAGE
 
-    def ahead(_number: int) -> None:
-        jobs.waiting_ahead(jobs.queue(LOCAL_PERSON, PAGE)[-1])
+    def line(_number: int) -> None:
+        """Who starts when, for the start times on the page."""
+        assert len(list(in_turn(jobs.candidates(PAGE), jobs.served()))) == PAGE
 
     return {"submit": submit, "cancel": cancel, "claim": claim, "put back": put_back,
-            "list a page": page, "list, and jobs ahead of its last": ahead}  # fmt: skip
+            "list a page": page, "tell who starts when": line}  # fmt: skip
 
 
 def database(file: Path, waiting: int) -> Engine:

@@ -211,3 +211,15 @@ def test_a_stranger_sees_and_changes_nothing(
     assert outputs.existing(stranger, [output.id]) == set()
     assert outputs.count(stranger) == 0
     assert outputs.page(person) == [output]
+
+
+def test_the_newest_of_a_model_are_the_machines_experience_whoever_made_them(
+    outputs: SqlOutputStore, person: Person, stranger: Person, make: Make
+) -> None:
+    mine, hers = make(), make(owner=stranger)
+    other = [make(spec=DEMO_TI2V) for _ in range(10)]
+    outputs.bin(person, mine.id, START)
+    assert ids(outputs.experience({mine.request.model})) == [hers.id, mine.id]
+    assert ids(outputs.experience({DEMO_TI2V.key})) == ids(other[:1:-1]), "the newest eight"
+    assert len(outputs.experience({mine.request.model, DEMO_TI2V.key})) == 10
+    assert outputs.experience(set()) == outputs.experience({"unknown"}) == []

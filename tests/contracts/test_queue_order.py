@@ -10,7 +10,7 @@ from wan22_app.adapters.db.jobs import CANDIDATES_PER_PERSON, SqlJobStore
 from wan22_app.domain.account import Person
 from wan22_app.domain.errors import Conflict, NotFound
 from wan22_app.domain.events import Stage
-from wan22_app.domain.fairness import pick_next
+from wan22_app.domain.fairness import before_new, in_turn, pick_next
 from wan22_app.domain.job import HoldReason, Job, JobState, Progress
 from wan22_app.ports import NewJob
 
@@ -32,7 +32,6 @@ def test_a_moved_job_takes_its_place_and_strangers_keep_theirs(
     jobs.move(person, c.id, a.id)
     assert order(jobs) == [c.id, eve.id, a.id, b.id]
     assert [job.id for job in jobs.queue(person)] == [c.id, a.id, b.id]
-    assert jobs.waiting_ahead(jobs.get(person, b.id)) == 3
     jobs.move(person, c.id, None)
     assert order(jobs) == [a.id, eve.id, b.id, c.id]
     jobs.move(person, a.id, a.id)
@@ -46,7 +45,6 @@ def test_a_job_that_comes_first_does_so_among_ones_own_alone(
     urgent = jobs.add(person, NewJob(request=a_request(), key="urgent", first=True), 100)
     assert [job.id for job in jobs.queue(person)] == [urgent.id, a.id, b.id]
     assert order(jobs) == [urgent.id, hers.id, a.id, b.id], "nobody else has another place"
-    assert jobs.waiting_ahead(jobs.get(stranger, hers.id)) == 1
     alone = jobs.add(stranger, NewJob(request=a_request(), key="2", first=True), 100)
     assert [job.id for job in jobs.queue(stranger)] == [alone.id, hers.id]
 
@@ -74,19 +72,18 @@ def test_any_row_of_moves_keeps_the_jobs_and_the_places(
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
           max_examples=15, deadline=None)  # fmt: skip
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=9))
-def test_as_many_start_before_a_job_as_it_was_told(
+def test_jobs_start_in_the_order_that_was_told(
     jobs: SqlJobStore, person: Person, stranger: Person, queue: list[tuple[bool, bool]]
 ) -> None:
     """Whoever was served last in the example before begins this one behind."""
     stamp = jobs.latest_revision().latest
-    added = [
-        (add(jobs, person if mine else stranger, f"{stamp}-{n}"), held)
-        for n, (mine, held) in enumerate(queue)
-    ]
-    for job, held in added:
+    for n, (mine, held) in enumerate(queue):
+        job = add(jobs, person if mine else stranger, f"{stamp}-{n}")
         if held:
             jobs.hold(job, HoldReason.WEIGHTS)
-    told = {job.id: jobs.waiting_ahead(job) for job, held in added if not held}
+    before = before_new(jobs.candidates(), jobs.served(), person.id)
+    new = add(jobs, person, f"{stamp}-new")
+    told = [job.id for job in in_turn(jobs.candidates(), jobs.served())]
     starts: list[str] = []
     while (chosen := pick_next(jobs.candidates(), jobs.served())) is not None:
         run = jobs.claim(chosen, PLAN)
@@ -96,7 +93,8 @@ def test_as_many_start_before_a_job_as_it_was_told(
     for owner in (person, stranger):
         for job in jobs.queue(owner):
             jobs.request_cancel(owner, job.id)
-    assert told == {job_id: index for index, job_id in enumerate(starts)}
+    assert told == starts
+    assert starts.index(new.id) == before
 
 
 def test_only_ones_own_waiting_jobs_are_moved_or_paused(

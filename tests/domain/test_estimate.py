@@ -5,13 +5,22 @@ from datetime import UTC, datetime
 import pytest
 
 from wan22_app.domain.catalog import DEMO_T2V, DEMO_TI2V, ModelSpec
-from wan22_app.domain.estimate import estimate_seconds
+from wan22_app.domain.estimate import estimate_stages, seconds, seconds_left
+from wan22_app.domain.events import Stage
 from wan22_app.domain.generation import GenerationRequest
+from wan22_app.domain.job import Progress
 from wan22_app.domain.output import Output
 
 
 def request(spec: ModelSpec, **fields: object) -> GenerationRequest:
     return GenerationRequest.build(spec, {"prompt": "a red ball", **fields}, 1)
+
+
+def estimate_seconds(
+    spec: ModelSpec, wanted: GenerationRequest, history: list[Output], *, cold: bool = False
+) -> float | None:
+    stages = estimate_stages(spec, wanted, history)
+    return None if stages is None else seconds(stages, cold=cold)
 
 
 def output(made: GenerationRequest, **seconds: float) -> Output:
@@ -31,6 +40,39 @@ def test_nothing_is_said_without_experience_of_this_very_model() -> None:
 def test_the_same_job_again_takes_as_long_without_loading() -> None:
     done = output(request(DEMO_T2V), loading=9.0, denoising=5.0, decoding=2.0)
     assert estimate_seconds(DEMO_T2V, request(DEMO_T2V), [done]) == pytest.approx(7.0)
+    assert estimate_seconds(DEMO_T2V, request(DEMO_T2V), [done], cold=True) == pytest.approx(16.0)
+
+
+def test_loading_is_known_from_the_last_job_that_had_to_load() -> None:
+    cold = output(request(DEMO_T2V), loading=9.0, denoising=5.0)
+    warm = output(request(DEMO_T2V), loading=0.0, denoising=4.0)
+    history = [warm, cold]
+    assert estimate_seconds(DEMO_T2V, request(DEMO_T2V), history, cold=True) == pytest.approx(13.0)
+
+
+@pytest.mark.parametrize(
+    ("stage", "done", "total", "since", "left"),
+    [
+        (Stage.LOADING, 0, 0, 0, 18),
+        (Stage.LOADING, 0, 0, 3, 15),
+        (Stage.LOADING, 0, 0, 99, 12),
+        (Stage.DENOISING, 0, 4, 0, 12),
+        (Stage.DENOISING, 3, 4, 0, 6),
+        (Stage.DENOISING, 3, 4, 1, 5),
+        (Stage.DENOISING, 3, 4, 99, 4),
+        (Stage.DENOISING, 4, 4, 99, 4),
+        (Stage.ENCODING, 1, 2, -5, 1),
+    ],
+)
+def test_what_is_left_is_what_has_not_been_done(
+    stage: Stage, done: int, total: int, since: float, left: float
+) -> None:
+    """A step that takes longer than expected is not counted as done."""
+    made = output(request(DEMO_T2V), loading=6.0, denoising=8.0, decoding=2.0, encoding=2.0)
+    stages = estimate_stages(DEMO_T2V, request(DEMO_T2V), [made])
+    assert stages is not None
+    progress = Progress(stage=stage, done=done, total=total)
+    assert seconds_left(stages, progress, since) == pytest.approx(left)
 
 
 def test_twice_the_steps_double_the_denoising_only() -> None:

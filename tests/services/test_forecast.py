@@ -6,10 +6,14 @@ from datetime import timedelta
 import pytest
 
 from tests.services.conftest import World
-from tests.values import PLAN, an_output
+from tests.values import PLAN, a_request, an_output
 from wan22_app.domain.account import Person
-from wan22_app.domain.job import Job
+from wan22_app.domain.catalog import DEMO_TI2V
+from wan22_app.domain.events import Stage
+from wan22_app.domain.job import Job, Progress
+from wan22_app.ports import NewJob
 from wan22_app.services.forecast import Forecast
+from wan22_app.services.queue import Queue
 
 Add = Callable[[str], Job]
 SECONDS = 60.0
@@ -38,7 +42,9 @@ def experienced(world: World, add: Add) -> World:
 def starts(world: World, forecast: Forecast, person: Person) -> dict[str, float]:
     """Seconds from now, rounded, by job."""
     now = world.clock.now()
-    found = forecast.starts(world.jobs.queue(person), forecast.history(person))
+    line = Queue(world.jobs, world.bell).line(person)
+    experience = forecast.experience(job.request.model for job in [*line.running, *line.waiting])
+    found = forecast.starts(line.running, line.waiting, experience)
     return {job: round((moment - now).total_seconds()) for job, moment in found.items()}
 
 
@@ -47,17 +53,51 @@ def test_each_starts_when_those_before_it_have_ended(
 ) -> None:
     running, second, third = add("1"), add("2"), add("3")
     run(experienced, running)
-    experienced.clock.advance(20)
-    assert starts(experienced, forecast, person) == {second.id: 40, third.id: 100}
+    assert starts(experienced, forecast, person) == {second.id: 60, third.id: 120}
 
 
-def test_a_job_that_takes_too_long_ends_now_and_not_in_the_past(
+def test_a_run_that_goes_on_at_a_late_step_has_only_the_rest_before_it(
     experienced: World, forecast: Forecast, person: Person, add: Add
 ) -> None:
-    running, second, third = add("1"), add("2"), add("3")
-    run(experienced, running)
+    running, second = add("1"), add("2")
+    job = run(experienced, running)
+    late = Progress(stage=Stage.DENOISING, done=30, total=40, seconds=2.0)
+    assert experienced.jobs.record(job.id, job.epoch, late)
+    experienced.clock.advance(2)
+    assert starts(experienced, forecast, person) == {second.id: 15}
+    experienced.clock.advance(1)
+    assert starts(experienced, forecast, person) == {second.id: 14}
     experienced.clock.advance(500)
-    assert starts(experienced, forecast, person) == {second.id: 0, third.id: 60}
+    assert starts(experienced, forecast, person) == {second.id: 14}, "a slow step is not done"
+
+
+def test_people_take_turns_in_the_estimates_as_they_will_in_the_queue(
+    experienced: World, forecast: Forecast, person: Person, stranger: Person, add: Add
+) -> None:
+    """The machine's experience is everybody's: the stranger has made nothing yet."""
+    mine = [add("1"), add("2")]
+    hers = [experienced.jobs.add(stranger, NewJob(request=mine[0].request, key=k), 9) for k in "ab"]
+    expected = {hers[0].id: 0, mine[0].id: 60, hers[1].id: 120, mine[1].id: 180}
+    assert starts(experienced, forecast, person) == expected
+    experienced.jobs.pause_queue(stranger, paused=True)
+    assert starts(experienced, forecast, person) == {mine[0].id: 0, mine[1].id: 60}
+
+
+def test_another_model_has_to_be_loaded_first(
+    experienced: World, forecast: Forecast, person: Person, add: Add
+) -> None:
+    other = run(experienced, experienced.jobs.add(
+        person, NewJob(request=a_request(DEMO_TI2V), key="other"), 9))  # fmt: skip
+    made = an_output(other).model_copy(update={"seconds": {"loading": 30.0, "denoising": 5.0}})
+    assert experienced.jobs.succeed(other.id, other.epoch, made)
+    first = add("1")
+    second, third = (
+        experienced.jobs.add(person, NewJob(request=a_request(DEMO_TI2V), key=key), 9)
+        for key in "ab"
+    )
+    last = add("2")
+    found = starts(experienced, forecast, person)
+    assert [found[job.id] for job in (first, second, third, last)] == [0, 60, 95, 100]
 
 
 def test_a_paused_job_has_no_start_and_delays_nobody(
@@ -74,4 +114,4 @@ def test_without_experience_only_the_first_start_is_known(
     first, _second = add("1"), add("2")
     assert starts(world, forecast, person) == {first.id: 0}
     world.clock.advance(timedelta(days=1).total_seconds())
-    assert forecast.seconds(first, []) is None
+    assert forecast.stages(first.request, []) is None

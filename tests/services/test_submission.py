@@ -71,7 +71,7 @@ def test_what_is_refused_is_refused_before_and_at_submission(
 def test_a_text_longer_than_the_model_reads_is_counted(world: World, person: Person) -> None:
     (problem,) = world.submission().check(person, {**FIELDS, "prompt": "a " * 600}).problems
     assert "601 tokens" in problem.what
-    assert "reads 128" in problem.what
+    assert "reads 512" in problem.what
 
 
 def test_a_lora_is_checked_and_its_hash_kept(world: World, person: Person) -> None:

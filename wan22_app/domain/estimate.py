@@ -1,34 +1,56 @@
 """How long a job will take, judged by what this machine has made before."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from wan22_app.domain.catalog import ModelSpec
+from wan22_app.domain.events import Stage
 from wan22_app.domain.generation import GenerationRequest, geometry
+from wan22_app.domain.job import Progress
 from wan22_app.domain.output import Output
 
 Work = Callable[[ModelSpec, GenerationRequest], float]
+Stages = Mapping[Stage, float]
+"""Seconds of each stage."""
 
 
-def estimate_seconds(
+def estimate_stages(
     spec: ModelSpec, request: GenerationRequest, history: Sequence[Output]
-) -> float | None:
-    """Seconds from start to video, or None when this model has made nothing here yet.
+) -> Stages | None:
+    """Seconds of each stage, or None when this model has made nothing here yet.
 
-    ``history`` is newest first. The newest video of the same model is scaled: denoising by
-    tokens, forwards and steps, everything else by pixels.
+    ``history`` is newest first. The newest video of the same model is scaled: denoising by tokens,
+    forwards and steps, what handles pixels by their number. Loading is that of the newest video
+    which was not made by a warm engine.
     """
-    last = next((output for output in history if output.request.model == spec.key), None)
-    if last is None:
+    own = [output for output in history if output.request.model == spec.key]
+    if not own:
         return None
-    denoising = last.seconds.get("denoising", 0.0)
-    rest = sum(last.seconds.values()) - denoising - last.seconds.get("loading", 0.0)
-    return denoising * _ratio(spec, request, last.request, _denoising_work) + rest * _ratio(
-        spec, request, last.request, _pixel_work
-    )
+    last = own[0]
+    found = {stage: last.seconds.get(stage, 0.0) for stage in Stage}
+    found[Stage.LOADING] = next(filter(None, (each.seconds.get("loading") for each in own)), 0.0)
+    for stage, work in _WORK.items():
+        found[stage] *= work(spec, request) / work(spec, last.request)
+    return found
 
 
-def _ratio(spec: ModelSpec, new: GenerationRequest, old: GenerationRequest, work: Work) -> float:
-    return work(spec, new) / work(spec, old)
+def seconds(stages: Stages, *, cold: bool) -> float:
+    """From start to video. A warm engine has the model loaded; a cold one loads it first."""
+    return sum(stages.values()) - (0.0 if cold else stages[Stage.LOADING])
+
+
+def seconds_left(stages: Stages, progress: Progress, since: float) -> float:
+    """Until the video: what is left of the stage that runs, and the stages behind it.
+
+    What was done does not count, by whichever attempt: a run that goes on at step 30 of 40 has ten
+    steps left, however short it has been running. ``since`` is the time since the last unit was
+    done, in seconds; at most one unit is taken to have passed.
+    """
+    order = list(Stage)
+    later = order[order.index(progress.stage) + 1 :]
+    unit = stages[progress.stage] / max(1, progress.total)
+    units = max(1, progress.total) - progress.done
+    begun = min(max(since, 0.0), unit) if units else 0.0
+    return unit * units - begun + sum(stages[stage] for stage in later)
 
 
 def _denoising_work(spec: ModelSpec, request: GenerationRequest) -> float:
@@ -42,3 +64,12 @@ def _denoising_work(spec: ModelSpec, request: GenerationRequest) -> float:
 def _pixel_work(spec: ModelSpec, request: GenerationRequest) -> float:
     made = geometry(spec, request)
     return made.width * made.height * made.frames
+
+
+_WORK: Mapping[Stage, Work] = {
+    Stage.IMAGE: _pixel_work,
+    Stage.DENOISING: _denoising_work,
+    Stage.DECODING: _pixel_work,
+    Stage.ENCODING: _pixel_work,
+}
+"""What a stage's time grows with; loading and text take as long whatever is asked."""

@@ -42,6 +42,10 @@ class OutputStore(Protocol):
         """Those of ``ids`` that are in the gallery: neither in the bin nor removed."""
         ...
 
+    def experience(self, models: Collection[str]) -> Sequence[Output]:
+        """The newest few of each of these models, whoever's and wherever, newest first."""
+        ...
+
     def favourite(self, person: Person, output_id: str, wanted: bool) -> Output: ...
 
     def bin(self, person: Person, output_id: str, at: datetime) -> Output:

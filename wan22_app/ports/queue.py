@@ -63,16 +63,15 @@ class JobStore(Protocol):
 
     def story(self, person: Person, job_id: str) -> Sequence[JobEvent]: ...
 
-    def candidates(self) -> Sequence[Job]:
-        """Queued jobs that may be next, at most 32 per person, in order."""
+    def candidates(self, per_person: int = 32) -> Sequence[Job]:
+        """The first queued jobs of everybody whose queue is not paused, in order.
+
+        At most so many per person and reason to wait.
+        """
         ...
 
     def served(self) -> Mapping[str, int]:
         """Each person's last start, as a number that grows with every start of anybody."""
-        ...
-
-    def waiting_ahead(self, job: Job) -> int:
-        """How many jobs will start before this queued one; what runs now is not counted."""
         ...
 
     def running(self) -> Sequence[Job]: ...

@@ -1,17 +1,15 @@
 """When waiting jobs will start, and how long a job takes, by what this machine has made before."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from wan22_app.domain.account import Person
+from wan22_app.domain import estimate
 from wan22_app.domain.errors import UserError
-from wan22_app.domain.estimate import estimate_seconds
-from wan22_app.domain.job import HoldReason, Job, JobState
+from wan22_app.domain.estimate import Stages
+from wan22_app.domain.generation import GenerationRequest
+from wan22_app.domain.job import Job
 from wan22_app.domain.output import Output
 from wan22_app.ports import Clock, Library, OutputStore
-
-HISTORY = 50
-"""Outputs looked at: the newest of a model is what counts."""
 
 
 class Forecast:
@@ -22,39 +20,51 @@ class Forecast:
         self._library = library
         self._clock = clock
 
-    def history(self, person: Person) -> Sequence[Output]:
-        """What the estimates are drawn from; read once for many jobs."""
-        return self._outputs.page(person, limit=HISTORY)
+    def experience(self, models: Iterable[str]) -> Sequence[Output]:
+        """What the estimates are drawn from, whoever's: one machine makes them all."""
+        return self._outputs.experience(set(models))
 
-    def seconds(self, job: Job, history: Sequence[Output]) -> float | None:
-        """Duration of a whole job."""
+    def stages(self, request: GenerationRequest, experience: Sequence[Output]) -> Stages | None:
+        """Seconds of each stage of a job."""
         try:
-            spec = self._library.entry(job.request.model).spec
+            spec = self._library.entry(request.model).spec
         except UserError:
             return None
-        return estimate_seconds(spec, job.request, history)
+        return estimate.estimate_stages(spec, request, experience)
 
-    def starts(self, queue: Sequence[Job], history: Sequence[Output]) -> Mapping[str, datetime]:
-        """When each waiting job will start; ``queue`` is what runs, then what waits in order.
-
-        Held jobs have no start and delay nobody. After a job of unknown length nothing is known.
-        """
-        moment: datetime | None = self._clock.now()
-        found: dict[str, datetime] = {}
-        for job in queue:
-            if moment is None:
-                break
-            if job.state is JobState.QUEUED:
-                if job.hold is not HoldReason.NONE:
-                    continue
-                found[job.id] = moment
-            moment = self._end(job, moment, history)
-        return found
-
-    def _end(self, job: Job, start: datetime, history: Sequence[Output]) -> datetime | None:
-        seconds = self.seconds(job, history)
-        if seconds is None:
+    def left(self, job: Job, experience: Sequence[Output]) -> float | None:
+        """Seconds until a running job's video."""
+        stages = self.stages(job.request, experience)
+        if stages is None:
             return None
-        begun = job.started_at if job.state is JobState.RUNNING else None
-        # A job that takes longer than expected ends now, not in the past.
-        return max(start, (begun or start) + timedelta(seconds=seconds))
+        if job.progress is None or job.started_at is None:
+            return estimate.seconds(stages, cold=True)
+        elapsed = (self._clock.now() - job.started_at).total_seconds()
+        return estimate.seconds_left(stages, job.progress, elapsed - job.progress.seconds)
+
+    def starts(
+        self, running: Sequence[Job], waiting: Sequence[Job], experience: Sequence[Output]
+    ) -> Mapping[str, datetime]:
+        """When each of the waiting jobs will start, which come in the order of their starts.
+
+        After a job of unknown length nothing is known. A job whose model is not the one before it
+        loads first.
+        """
+        moment = self._clock.now()
+        loaded = ""
+        found: dict[str, datetime] = {}
+        for job in running:
+            left = self.left(job, experience)
+            if left is None:
+                return found
+            moment += timedelta(seconds=left)
+            loaded = job.request.model
+        for job in waiting:
+            found[job.id] = moment
+            stages = self.stages(job.request, experience)
+            if stages is None:
+                return found
+            cold = loaded not in ("", job.request.model)
+            moment += timedelta(seconds=estimate.seconds(stages, cold=cold))
+            loaded = job.request.model
+        return found

@@ -1,10 +1,27 @@
 """Looking at one's jobs and changing one's mind about them."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 from wan22_app.domain.account import Person
+from wan22_app.domain.fairness import before_new, in_turn
 from wan22_app.domain.job import FINAL_STATES, Job, JobEvent, JobState
 from wan22_app.ports import Bell, JobStore
+
+
+@dataclass(frozen=True)
+class Line:
+    """Who is before whom. ``waiting`` is in the order of the starts and leaves out what is held."""
+
+    running: Sequence[Job]
+    waiting: Sequence[Job]
+    before_new: int
+    """Waiting jobs that start before one that the person adds now."""
+
+    @property
+    def ahead(self) -> Mapping[str, int]:
+        """How many jobs end before a waiting one starts."""
+        return {job.id: len(self.running) + n for n, job in enumerate(self.waiting)}
 
 
 class Queue:
@@ -22,9 +39,14 @@ class Queue:
         """What happened to a job, oldest first."""
         return self._jobs.story(person, job_id)
 
-    def waiting_ahead(self, job: Job) -> int:
-        """How many jobs start before this one."""
-        return self._jobs.waiting_ahead(job)
+    def line(self, person: Person, limit: int = 50) -> Line:
+        """What starts when, of everybody's jobs: for counting and adding up, not for showing."""
+        ready, served = self._jobs.candidates(limit), self._jobs.served()
+        return Line(
+            running=self._jobs.running(),
+            waiting=list(in_turn(ready, served)),
+            before_new=before_new(ready, served, person.id),
+        )
 
     def active(self, person: Person, limit: int = 50) -> Sequence[Job]:
         """What runs, then what waits, in order."""

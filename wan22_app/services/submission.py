@@ -13,7 +13,7 @@ from wan22_app.domain.errors import (
     Problem,
     UserError,
 )
-from wan22_app.domain.estimate import estimate_seconds
+from wan22_app.domain.estimate import estimate_stages, seconds
 from wan22_app.domain.generation import GenerationRequest, Geometry, LoraRef, geometry
 from wan22_app.domain.job import Job, JobState
 from wan22_app.domain.memory import Device, MemoryPlan, WontFit, plan_memory
@@ -30,9 +30,6 @@ from wan22_app.ports import (
     Probe,
     Secrets,
 )
-
-HISTORY = 50
-"""Outputs looked at for the estimate of time."""
 
 
 class Verdict(Value):
@@ -93,13 +90,14 @@ class Submission:
         except UserError as error:
             return Verdict(problems=error.problems, device=device)
         plan = plan_memory(entry.spec, request, device, self._around.probe.host())
-        history = self._stores.outputs.page(person, limit=HISTORY)
+        experience = self._stores.outputs.experience({entry.spec.key})
+        stages = estimate_stages(entry.spec, request, experience)
         return Verdict(
             made=geometry(entry.spec, request),
             plan=plan if isinstance(plan, MemoryPlan) else None,
             wont_fit=plan if isinstance(plan, WontFit) else None,
             device=device,
-            seconds=estimate_seconds(entry.spec, request, history),
+            seconds=None if stages is None else seconds(stages, cold=False),
         )
 
     def submit(

@@ -61,11 +61,15 @@ def take(app: Services, person: Person) -> Snapshot:
     active = app.queue.active(person, limit=ACTIVE)
     last = app.queue.ended(person, limit=1)
     kept = app.gallery.existing(person, [job.id for job in last])
-    history = app.forecast.history(person)
+    line = app.queue.line(person, limit=ACTIVE)
+    experience = app.forecast.experience(
+        job.request.model for job in [*line.running, *line.waiting]
+    )
+    starts = app.forecast.starts(line.running, line.waiting, experience)
     running = [job for job in active if job.state is JobState.RUNNING]
     paused = app.queue.is_paused(person)
-    starts = {} if paused else app.forecast.starts(active, history)
-    waiting = waiting_views(active, starts, app.clock.now())
+    waiting = waiting_views(active, line.ahead, starts, app.clock.now())
+    ahead = len(line.running) + line.before_new
     if paused:
         waiting = [v if v.held else replace(v, state_text=words.HELD_BY_QUEUE) for v in waiting]
     views = [job_view(job) for job in running]
@@ -79,10 +83,10 @@ def take(app: Services, person: Person) -> Snapshot:
         focus=focus_of(views, waiting, newest),
         running=views,
         waiting=waiting,
-        results=[output_view(output) for output in history[:RESULTS]],
-        progress=progress(app, running[0], history) if running else ProgressView(),
-        start=words.STARTS_RESUMED if paused else start_text(len(active)),
-        button=button_text(len(active)),
+        results=[output_view(output) for output in app.gallery.page(person, limit=RESULTS)],
+        progress=progress(app, running[0], experience) if running else ProgressView(),
+        start=words.STARTS_RESUMED if paused else start_text(ahead),
+        button=button_text(ahead),
         queue_paused=paused,
         blocked=blocked(active),
         models=model_cards(app.weights.shelves(person), app.clock.now()),
@@ -98,19 +102,19 @@ def focus_of(
 
 
 def waiting_views(
-    active: Sequence[Job], starts: Mapping[str, datetime], now: datetime
+    active: Sequence[Job],
+    ahead: Mapping[str, int],
+    starts: Mapping[str, datetime],
+    now: datetime,
 ) -> list[JobView]:
     """The waiting jobs in order, each with what stands before it and when it will start."""
     queued = [job for job in active if job.state is JobState.QUEUED]
-    busy = len(active) - len(queued)
-    going = [job.hold is HoldReason.NONE for job in queued]
     return [
         replace(
-            # A held job is passed over, so it stands before nobody.
-            job_view(job, ahead=busy + sum(going[:index])),
+            job_view(job, ahead=ahead.get(job.id, 0)),
             starts=starts_text(starts.get(job.id), now),
             paused=job.hold is HoldReason.PAUSED,
-            held=not going[index],
+            held=job.hold is not HoldReason.NONE,
             first=index == 0,
             last=index == len(queued) - 1,
         )
@@ -118,11 +122,11 @@ def waiting_views(
     ]
 
 
-def progress(app: Services, job: Job, history: Sequence[Output]) -> ProgressView:
+def progress(app: Services, job: Job, experience: Sequence[Output]) -> ProgressView:
     """The hot part of a running job, with the time left that this machine's past suggests."""
     started = job.started_at or app.clock.now()
     elapsed = max(timedelta(), app.clock.now() - started).total_seconds()
-    return progress_view(job, elapsed, app.forecast.seconds(job, history))
+    return progress_view(job, elapsed, app.forecast.left(job, experience))
 
 
 def machine(app: Services) -> MachineView:

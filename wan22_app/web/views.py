@@ -229,8 +229,8 @@ def output_view(output: Output) -> OutputView:
     )
 
 
-def progress_view(job: Job, elapsed: float, expected: float | None) -> ProgressView:
-    """How far a running job is; ``expected`` is the whole duration this machine's past suggests."""
+def progress_view(job: Job, elapsed: float, left: float | None) -> ProgressView:
+    """How far a running job is; ``left`` is what this machine's past suggests, in seconds."""
     progress = job.progress
     if progress is None:
         return ProgressView(
@@ -238,7 +238,6 @@ def progress_view(job: Job, elapsed: float, expected: float | None) -> ProgressV
         )
     low, high = SHARE[progress.stage]
     share = progress.done / progress.total if progress.total else 0.0
-    left = (expected - elapsed) if expected else None
     return ProgressView(
         job_id=job.id,
         stage=str(progress.stage),

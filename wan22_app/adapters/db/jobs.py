@@ -177,18 +177,15 @@ class SqlJobStore:
 
     # The dispatcher's side
 
-    def candidates(self) -> Sequence[Job]:
+    def candidates(self, per_person: int = CANDIDATES_PER_PERSON) -> Sequence[Job]:
         def work(session: Session) -> Sequence[Job]:
-            return [job_of(row) for row in order.candidates(session, CANDIDATES_PER_PERSON)]
+            return [job_of(row) for row in order.candidates(session, per_person)]
 
         return read(self._engine, work)
 
     def served(self) -> Mapping[str, int]:
         query = select(PersonRow.id, PersonRow.served)
         return read(self._engine, lambda session: dict(session.exec(query).all()))
-
-    def waiting_ahead(self, job: Job) -> int:
-        return read(self._engine, lambda session: order.ahead(session, job))
 
     def running(self) -> Sequence[Job]:
         query = select(JobRow).where(JobRow.state == str(JobState.RUNNING))

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import ColumnElement, and_, func, or_
+from sqlalchemy import and_, or_
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -40,41 +40,6 @@ def active(session: Session, person: Person, limit: int) -> Sequence[JobRow]:
     running = session.exec(mine.where(JobRow.state == RUNNING).limit(limit)).all()
     left = limit - len(running)
     return [*running, *session.exec(mine.where(JobRow.state == QUEUED).limit(left))]
-
-
-def ahead(session: Session, job: Job) -> int:
-    """Jobs that will start before this waiting one, when people are served in turn.
-
-    Before a person's n-th job starts everybody else has had n turns, and whoever comes earlier in
-    the round one more. What is held or paused delays nobody. Of each queue no more is read than
-    can come before: the cost grows with what is ahead, not with what waits behind.
-    """
-    turns = session.exec(
-        select(func.count()).where(*_ready(job.owner), JobRow.place < job.place)
-    ).one()
-    served = session.get_one(PersonRow, job.owner).served
-    first = _places(session, job.owner, 1) if turns else [job.place]
-    own = (served, first[0])
-    others = select(PersonRow.id, PersonRow.served).where(
-        col(PersonRow.paused).is_(False), PersonRow.id != job.owner
-    )
-    found = turns
-    for person, last in session.exec(others):
-        places = _places(session, person, turns + 1)
-        if places:
-            found += min(len(places), turns + ((last, places[0]) < own))
-    return found
-
-
-def _ready(person: str) -> tuple[ColumnElement[bool], ...]:
-    """A person's waiting jobs that nothing holds back."""
-    return (col(JobRow.state) == QUEUED, col(JobRow.owner) == person, col(JobRow.hold) == "")
-
-
-def _places(session: Session, person: str, most: int) -> Sequence[int]:
-    """Places of the first of them."""
-    query = select(JobRow.place).where(*_ready(person)).order_by(col(JobRow.place)).limit(most)
-    return session.exec(query).all()
 
 
 def ended(

@@ -16,6 +16,9 @@ from wan22_app.domain.account import Person
 from wan22_app.domain.errors import NotFound, Problem
 from wan22_app.domain.output import EVERYTHING, Output, OutputQuery, Place
 
+EXPERIENCE = 8
+"""Videos of a model that are looked at: one of them was probably made by a cold engine."""
+
 
 class SqlOutputStore:
     """OutputStore over SQLAlchemy."""
@@ -49,6 +52,24 @@ class SqlOutputStore:
             *_conditions(person, EVERYTHING), col(OutputRow.id).in_(list(ids))
         )
         return read(self._engine, lambda session: set(session.exec(rows)))
+
+    def experience(self, models: Collection[str]) -> Sequence[Output]:
+        created = col(OutputRow.created_at).desc()
+
+        def work(session: Session) -> Sequence[Output]:
+            # One look for each along the index: a single query would sort all that was ever made.
+            return [
+                output_of(row)
+                for model in sorted(models)
+                for row in session.exec(
+                    select(OutputRow)
+                    .where(OutputRow.model == model)
+                    .order_by(created)
+                    .limit(EXPERIENCE)
+                )
+            ]
+
+        return read(self._engine, work)
 
     def favourite(self, person: Person, output_id: str, wanted: bool) -> Output:
         return self._change(person, output_id, lambda row: setattr(row, "favourite", wanted))

@@ -113,7 +113,10 @@ class OutputRow(SQLModel, table=True):
     """
 
     __tablename__ = "output"
-    __table_args__ = (Index("ix_output_owner_created_at", "owner", "created_at"),)
+    __table_args__ = (
+        Index("ix_output_owner_created_at", "owner", "created_at"),
+        Index("ix_output_model_created_at", "model", "created_at"),
+    )
     id: str = Field(sa_column=Column(ForeignKey("job.id"), primary_key=True))
     owner: str = Field(sa_column=Column(ForeignKey("person.id"), nullable=False))
     request: str = Field(sa_column=Column(Text, nullable=False))
