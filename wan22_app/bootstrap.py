@@ -11,13 +11,13 @@ from wan22_app.adapters import inspection
 from wan22_app.adapters.arrivals import FolderArrivals
 from wan22_app.adapters.backups import FolderShelf, Places
 from wan22_app.adapters.bell import UdpBell
-from wan22_app.adapters.db.copies import SqliteCopies, database_file
+from wan22_app.adapters.db.copies import SqliteCopies, database_file, is_sqlite
 from wan22_app.adapters.db.downloads import SqlDownloadStore
 from wan22_app.adapters.db.engine import create_engine
 from wan22_app.adapters.db.experience import SqlExperienceStore
 from wan22_app.adapters.db.figures import SqlFigureStore
 from wan22_app.adapters.db.jobs import SqlJobStore
-from wan22_app.adapters.db.migrate import check
+from wan22_app.adapters.db.migrate import check, migrate
 from wan22_app.adapters.db.outputs import SqlOutputStore
 from wan22_app.adapters.db.preferences import SqlPresetStore, SqlSettingStore
 from wan22_app.adapters.db.usage import SqlUsageStore
@@ -28,6 +28,7 @@ from wan22_app.adapters.images import GatedImages
 from wan22_app.adapters.incoming import IncomingFolders
 from wan22_app.adapters.latents import FolderLatents
 from wan22_app.adapters.library import FolderLibrary
+from wan22_app.adapters.locks import single_backup
 from wan22_app.adapters.nvml_probe import NvmlProbe
 from wan22_app.adapters.system import SystemClock, SystemSecrets
 from wan22_app.adapters.videos import PyavVideos
@@ -104,6 +105,20 @@ def make_folders(settings: Settings) -> None:
                     cure="Create it by hand, or choose another place: see docs/settings.md.",
                 )
             ) from error
+
+
+def prepare(settings: Settings) -> None:
+    """Bring the installation into a state to start from; whoever opens the database does it first.
+
+    A restore that was killed half way is undone: old rows would show videos that have been moved
+    aside. Then the tables are brought up to date. Raises CannotStart, also while a restore runs.
+    """
+    if is_sqlite(settings.database):
+        arrivals = FolderArrivals(places(settings))
+        if arrivals.unfinished():
+            with single_backup(settings.locks):
+                arrivals.clear()
+    migrate(settings.database)
 
 
 def build_services(settings: Settings) -> Services:

@@ -18,7 +18,7 @@ from wan22_app.adapters.db.jobs import SqlJobStore
 from wan22_app.adapters.db.migrate import migrate
 from wan22_app.adapters.db.outputs import SqlOutputStore
 from wan22_app.adapters.system import SystemClock, SystemSecrets
-from wan22_app.bootstrap import build_restore, make_folders, own_folders, places
+from wan22_app.bootstrap import build_restore, make_folders, own_folders, places, prepare
 from wan22_app.domain.account import LOCAL_PERSON
 from wan22_app.domain.catalog import DEMO_T2V, ModelSpec
 from wan22_app.domain.generation import ImageRef
@@ -64,6 +64,11 @@ class Place:
         self.jobs = SqlJobStore(self.engine, SystemClock(), SystemSecrets())
         self.outputs = SqlOutputStore(self.engine)
         return self
+
+    def start(self) -> "Place":
+        """As the app does."""
+        prepare(self.settings)
+        return self.open()
 
     def close(self) -> None:
         self.engine.dispose()

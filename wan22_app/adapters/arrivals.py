@@ -103,6 +103,10 @@ class FolderArrivals:
         self._journal().unlink()
         return aside
 
+    def unfinished(self) -> bool:
+        """Whether a restore has begun to move and not ended: it runs, or it was killed."""
+        return self._journal().is_file()
+
     def clear(self) -> None:
         if self._journal().is_file():
             moves = [(Path(a), Path(b)) for a, b in json.loads(self._journal().read_bytes())]

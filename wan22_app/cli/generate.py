@@ -9,11 +9,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from wan22_app.adapters.db.migrate import migrate
 from wan22_app.adapters.images import KINDS
 from wan22_app.adapters.locks import Attachment, ensure_dispatcher
 from wan22_app.adapters.system import SystemSecrets
-from wan22_app.bootstrap import Services, services
+from wan22_app.bootstrap import Services, prepare, services
 from wan22_app.cli.bar import Bar
 from wan22_app.domain.account import LOCAL_PERSON
 from wan22_app.domain.errors import InvalidRequest, Problem
@@ -86,7 +85,7 @@ def generate(args: argparse.Namespace) -> int:
     """Queue, wait, copy; one JSON line at the end. Ctrl-C cancels the job."""
     _require_writable(args.out)
     app = services()
-    migrate(app.settings.database)
+    prepare(app.settings)
     fields = _fields(args, app)
     with Attachment(app.settings.locks):
         job = app.submission.submit(LOCAL_PERSON, fields, SystemSecrets().new_id())

@@ -6,9 +6,8 @@ import sys
 import time
 from typing import Any
 
-from wan22_app.adapters.db.migrate import migrate
 from wan22_app.adapters.locks import Attachment, ensure_dispatcher
-from wan22_app.bootstrap import Services, services
+from wan22_app.bootstrap import Services, prepare, services
 from wan22_app.cli.bar import WIDTH, Bar
 from wan22_app.domain.account import LOCAL_PERSON
 from wan22_app.domain.catalog import GB, WeightsState
@@ -42,7 +41,7 @@ def add_to(commands: Any) -> None:
 def show(args: argparse.Namespace) -> int:
     """One line for each model."""
     app = services()
-    migrate(app.settings.database)
+    prepare(app.settings)
     for shelf in app.weights.shelves(LOCAL_PERSON):
         if args.json:
             sys.stdout.write(json.dumps(_facts(shelf), ensure_ascii=False) + "\n")
@@ -54,7 +53,7 @@ def show(args: argparse.Namespace) -> int:
 def get(args: argparse.Namespace) -> int:
     """Ask, follow, report. Ctrl-C cancels; what has come is kept for the next time."""
     app = services()
-    migrate(app.settings.database)
+    prepare(app.settings)
     with Attachment(app.settings.locks):
         try:
             download = app.weights.get(LOCAL_PERSON, args.key)

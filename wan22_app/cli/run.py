@@ -9,9 +9,8 @@ import sys
 from typing import Any
 
 from wan22_app import dispatcher
-from wan22_app.adapters.db.migrate import migrate
 from wan22_app.adapters.locks import DISPATCHER, ask_to_drain, end_drain, lock, second_instance
-from wan22_app.bootstrap import make_folders
+from wan22_app.bootstrap import make_folders, prepare
 from wan22_app.domain.errors import CannotStart, Problem
 from wan22_app.settings import PROJECT, Settings
 
@@ -46,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
         ports.add(settings.backend_port)
     for port in sorted(ports):
         require_free(port)
-    migrate(settings.database)
+    prepare(settings)
     sys.stdout.write(f"wan22_app: http://localhost:{settings.frontend_port}\n")
     sys.stdout.flush()
     command = [sys.executable, "-m", "reflex", "run", "--env", args.env]
@@ -68,7 +67,7 @@ def dispatch(args: argparse.Namespace) -> int:
     if args.drain:
         return drain(settings)
     end_drain(settings.locks)
-    migrate(settings.database)
+    prepare(settings)
     return dispatcher.main(["--attached"] if args.attached else [])
 
 
@@ -93,7 +92,7 @@ def bring_up_to_date(_args: argparse.Namespace) -> int:
     """Create or upgrade the tables; a copy of existing data is kept."""
     settings = Settings()
     make_folders(settings)
-    migrate(settings.database)
+    prepare(settings)
     sys.stdout.write("The database is up to date.\n")
     return 0
 

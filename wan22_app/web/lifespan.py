@@ -10,9 +10,8 @@ from typing import NoReturn
 
 import reflex as rx
 
-from wan22_app.adapters.db.migrate import migrate
 from wan22_app.adapters.locks import Attachment, ensure_dispatcher, single_web
-from wan22_app.bootstrap import services
+from wan22_app.bootstrap import prepare, services
 from wan22_app.domain.errors import UserError
 from wan22_app.settings import Settings
 from wan22_app.web.live import Broadcaster, Tailer
@@ -51,7 +50,7 @@ def _prepare(stack: contextlib.ExitStack) -> Settings:
     """Take the web's lock, migrate, attach: in this order, for a second app must change nothing."""
     settings = services().settings
     stack.enter_context(single_web(settings.locks, RELOAD_PATIENCE_S))
-    migrate(settings.database)
+    prepare(settings)
     stack.enter_context(Attachment(settings.locks))
     return settings
 

@@ -23,10 +23,16 @@ from wan22_app.domain.errors import CannotStart, Problem, UserError
 Result = TypeVar("Result")
 
 
+def is_sqlite(url: str) -> bool:
+    """Whether this is an SQLite database with a file."""
+    parsed = make_url(url)
+    return parsed.get_backend_name() == "sqlite" and bool(parsed.database)
+
+
 def database_file(url: str) -> Path:
     """The file of an SQLite database; raises UserError for any other."""
     parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite" or not parsed.database:
+    if not is_sqlite(url) or not parsed.database:
         raise UserError(_foreign(parsed.get_backend_name()))
     return Path(parsed.database)
 
