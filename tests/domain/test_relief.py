@@ -7,16 +7,32 @@ from hypothesis import strategies as st
 from tests.values import PLAN
 from wan22_app.domain.events import Stage
 from wan22_app.domain.memory import MemoryPlan
-from wan22_app.domain.relief import OFFLOADS, TILES, Relief, eased, next_rung, stronger
+from wan22_app.domain.relief import (
+    CHUNKS,
+    OFFLOADS,
+    TILES,
+    Extent,
+    Relief,
+    eased,
+    next_rung,
+    stronger,
+)
 
 CARD = PLAN.model_copy(update={"device": "cuda:0"})
-reliefs = st.builds(Relief, offload=st.sampled_from(OFFLOADS), tile=st.sampled_from([None, *TILES]))
+reliefs = st.builds(
+    Relief,
+    offload=st.sampled_from(OFFLOADS),
+    tile=st.sampled_from([None, *TILES]),
+    chunk=st.sampled_from([None, *CHUNKS]),
+)
 
 
-def rungs(plan: MemoryPlan, stage: Stage, longest: int, *, host: bool = False) -> list[Relief]:
+def rungs(
+    plan: MemoryPlan, stage: Stage, longest: int, *, tokens: int = 320, host: bool = False
+) -> list[Relief]:
     """Everything that is tried, one after the other."""
-    tried: list[Relief] = []
-    while (rung := next_rung(plan, stage, longest, host=host)) is not None:
+    tried, made = list[Relief](), Extent(longest=longest, tokens=tokens)
+    while (rung := next_rung(plan, stage, made, host=host)) is not None:
         tried.append(rung)
         plan = eased(plan, rung)
     return tried
@@ -31,6 +47,16 @@ def test_decoding_gets_smaller_tiles_then_more_offload() -> None:
 @pytest.mark.parametrize("stage", [Stage.LOADING, Stage.TEXT, Stage.DENOISING])
 def test_other_stages_get_more_offload(stage: Stage) -> None:
     assert [rung.offload for rung in rungs(CARD, stage, 832)] == ["model", "block"]
+
+
+def test_a_long_sequence_is_cut_into_smaller_chunks_at_last() -> None:
+    tried = rungs(CARD, Stage.DENOISING, 832, tokens=9000)
+    assert [(rung.offload, rung.chunk) for rung in tried] == [
+        ("model", None), ("block", None), ("block", 2048), ("block", 512)
+    ]  # fmt: skip
+    assert eased(CARD, tried[-1]).chunk == 512
+    on_host = rungs(PLAN, Stage.DENOISING, 832, tokens=1000, host=True)
+    assert [rung.chunk for rung in on_host] == [512], "longer chunks would change nothing"
 
 
 def test_a_tile_is_smaller_than_the_picture() -> None:
@@ -52,10 +78,12 @@ def test_easing_never_takes_back(first: Relief, second: Relief) -> None:
     twice = eased(once, second)
     assert OFFLOADS.index(twice.offload) >= OFFLOADS.index(once.offload)
     assert once.tile is None or (twice.tile is not None and twice.tile <= once.tile)
+    assert twice.chunk <= once.chunk <= CARD.chunk
     assert eased(CARD, stronger(first, second)) == twice
     assert eased(CARD, Relief()) == CARD
 
 
 def test_what_is_done_is_a_sentence() -> None:
     assert Relief(offload="block", tile=96).sentence() == "offload “block” and tiles of 96 pixels"
+    assert Relief(chunk=512).sentence() == "chunks of 512 tokens"
     assert Relief().sentence() == ""

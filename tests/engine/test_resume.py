@@ -20,6 +20,8 @@ from wan22_app.adapters.latents import FolderLatents
 from wan22_app.domain.events import Cancelled, Done, Event, Failed, Resumed, Stage
 from wan22_app.domain.work import Work
 from wan22_app.engine.engine import Engine, latents_sha256
+from wan22_app.engine.saved import basis
+from wan22_app.services.story import CHANGES
 
 CASES = [("demo-t2v", False), ("demo-i2v", True), ("demo-ti2v", False), ("demo-ti2v", True)]
 STEPS = 6
@@ -150,7 +152,7 @@ def test_the_seconds_are_those_of_all_runs(generate: Generate) -> None:
 
 def test_other_tiles_and_other_offload_use_the_same_latents(generate: Generate) -> None:
     generate("demo-t2v", Stage.DECODING)
-    plan = PLAN.model_copy(update={"tile": 32, "offload": "block"})
+    plan = PLAN.model_copy(update={"tile": 32, "offload": "block", "chunk": 64})
     found = resumed(generate("demo-t2v", again=True, plan=plan))
     assert found is not None
     assert found.step == found.total
@@ -164,6 +166,15 @@ def test_what_changes_the_numbers_starts_over_and_says_so(generate: Generate) ->
     assert found is not None
     assert (found.step, set(found.changed)) == (0, {"request", "precision"})
     assert rest.done.latents_sha256 == other.latents_sha256
+
+
+def test_other_chunks_round_otherwise_and_start_over(generate: Generate, work: Make) -> None:
+    generate("demo-t2v", Stage.DENOISING, 2)
+    plan = PLAN.model_copy(update={"chunk": 64})
+    found = resumed(generate("demo-t2v", again=True, plan=plan))
+    assert found is not None
+    assert (found.step, found.changed) == (0, ("chunk",))
+    assert set(basis(work("demo-t2v"), {})) == set(CHANGES), "each has its words"
 
 
 def test_a_damaged_file_starts_over(generate: Generate, work: Make) -> None:

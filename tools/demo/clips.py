@@ -15,7 +15,7 @@ import torch
 from diffusers import AutoencoderKLWan, WanImageToVideoPipeline
 
 from tools.demo.networks import Layout
-from tools.demo.scenes import Scene, draw_scene, render, replace
+from tools.demo.scenes import REACH, Scene, centres, draw_scene, render, replace, track
 from tools.demo.training import Workshop
 from tools.demo.vae import FRAMES, SIZES
 
@@ -53,13 +53,15 @@ class Clips:
     """Scenes of one format with their latents ``[N, C, T, H, W]``.
 
     ``conditions`` holds, for I2V-A14B, the 20 further channels with the first frame given, and
-    with first and last.
+    with first and last. ``objects`` ``[N, 1, T, H, W]`` is 1 where a cell of the latents holds some
+    of an object, else 0.
     """
 
     format: Format
     scenes: list[Scene]
     latents: torch.Tensor
     conditions: dict[str, torch.Tensor]
+    objects: torch.Tensor
 
 
 def make_clips(
@@ -86,7 +88,9 @@ def make_clips(
             kind: torch.cat([part.conditions[kind] for part in parts])
             for kind in parts[0].conditions
         }
-        made.append(Clips(each, scenes, torch.cat([part.latents for part in parts]), conditions))
+        latents = torch.cat([part.latents for part in parts])
+        objects = torch.stack([part.objects for part in parts]).flatten(0, 1)
+        made.append(Clips(each, scenes, latents, conditions, objects))
     workshop.say(f"{name}: {sum(len(clips.scenes) for clips in made)} clips")
     return made
 
@@ -104,10 +108,11 @@ def _batch(
     scenes = [draw_scene(chance, *format.size) for _ in range(BATCH)]
     if outlined:
         scenes = [replace(scene, outlined=True) for scene in scenes]
+    objects = torch.stack([presence(scene, layout) for scene in scenes])[:, None]
     path = workshop.path(f"clips-{label}.pt")
     if path.exists():
         state = torch.load(path, weights_only=True)
-        return Clips(format, scenes, state["latents"], state["conditions"])
+        return Clips(format, scenes, state["latents"], state["conditions"], objects)
     videos = [render(scene, FRAMES) for scene in scenes]
     fours = [torch.stack(videos[at : at + 4]) for at in range(0, BATCH, 4)]
     latents = torch.cat([encode(vae, four) for four in fours])
@@ -118,7 +123,24 @@ def _batch(
     new = path.with_suffix(".new")
     torch.save({"latents": latents, "conditions": conditions}, new)
     new.replace(path)
-    return Clips(format, scenes, latents, conditions)
+    return Clips(format, scenes, latents, conditions, objects)
+
+
+def presence(scene: Scene, layout: Layout) -> torch.Tensor:
+    """Which cells of the latents an object touches at some time of their span, ``[T, H, W]``.
+
+    Latents of frame 0 stand for themselves, each other one for four frames.
+    """
+    side = layout.spatial
+    rows, columns = centres(scene.width // side, scene.height // side)
+    found = torch.zeros(FRAMES, *rows.shape, dtype=torch.bool)
+    for thing in scene.things:
+        path = track(thing, FRAMES)
+        x, y, radius = (part.view(-1, 1, 1) for part in (path.x, path.y, path.radius))
+        away = torch.hypot(columns * side - x, rows * side - y)
+        found |= away < REACH * radius + side / 2
+    later = found[1:].unflatten(0, (-1, 4)).any(1)
+    return torch.cat([found[:1], later]).float()
 
 
 @torch.no_grad()

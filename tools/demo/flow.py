@@ -33,6 +33,11 @@ UNPROMPTED = 0.12
 """Share of clips without a prompt, for guidance."""
 GIVEN = 0.4
 """TI2V: share of steps with the first frame given."""
+ATTENTION = 4.0
+"""How much more a cell of the latents with some of an object counts than one of the background."""
+DECIDED = 0.875
+"""Noise below which it is seen where the objects are. Above it a greater weight on them would make
+the model draw objects wherever one could be."""
 LAST = 0.35
 """I2V: share of steps with the last frame given, too."""
 
@@ -67,10 +72,10 @@ def train_flow(
     look: Callable[[int], None] = lambda step: None,
 ) -> None:
     """Train in place for noise levels in this range; ``batch`` clips of the native size a step."""
-    weights = [clips.format.often for clips in material]
+    often = [clips.format.often for clips in material]
 
     def loss(step: int, chance: random.Random) -> torch.Tensor:
-        clips = chance.choices(material, weights)[0]
+        clips = chance.choices(material, often)[0]
         count = batch * clips.format.crowd
         picked = [chance.randrange(len(clips.scenes)) for _ in range(count)]
         prompts = [told(chance, clips, index) for index in picked]
@@ -79,8 +84,11 @@ def train_flow(
         sigma = levels(count, *sigmas)
         seen = condition(chance, clips, picked, torch.randn_like(clips.latents[picked]), sigma)
         velocity = transformer(seen.hidden, seen.timestep, text, return_dict=False)[0]
-        error = (velocity - seen.target).square()
-        return error.mean() if seen.counted is None else (error * seen.counted).mean()
+        weight = weights_of(clips.objects[picked], sigma)
+        if seen.counted is not None:
+            weight = weight * seen.counted
+        error = (velocity - seen.target).square().mean(1, keepdim=True)
+        return (error * weight).sum() / weight.sum()
 
     train(workshop, stage, transformer, loss, look)
     transformer.eval().requires_grad_(False)
@@ -100,6 +108,12 @@ def levels(count: int, low: float, high: float) -> torch.Tensor:
     start, end = unshifted(low), unshifted(high)
     u = start + (end - start) * (torch.arange(count) + torch.rand(count)) / count
     return SHIFT * u / (1 + (SHIFT - 1) * u)
+
+
+def weights_of(objects: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
+    """What each cell counts, ``[B, 1, T, H, W]``: colour and shape are in few of them."""
+    more = (ATTENTION - 1) * (sigma < DECIDED).view(-1, 1, 1, 1, 1)
+    return 1 + more * objects
 
 
 def from_text(

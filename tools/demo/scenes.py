@@ -34,11 +34,11 @@ DEFAULT_BACKGROUND = "black"
 
 SQUARE = 0.89
 """Half a side for the area of a circle of radius 1; the next two are circumradii."""
-TRIANGLE = 1.4
-STAR = 1.5
-STAR_WAIST = 0.52
+TRIANGLE = 1.55
+STAR = 1.7
+STAR_WAIST = 0.42
 """Inner radius of the star over its outer one."""
-REACH = 1.5
+REACH = 1.7
 """How far a shape reaches from its centre, in radii."""
 TILE = 16
 """Pixels of a stripe or of a checker."""
@@ -93,10 +93,10 @@ def draw_scene(chance: random.Random, width: int, height: int, *, pair: float = 
     things: list[Thing] = []
     if chance.random() < pair:
         for box in _halves(chance, width, height):
-            things.append(_place(chance, _look(chance, background), box, (0.15, 0.19)))
+            things.append(_place(chance, _look(chance, background), box, (0.19, 0.22)))
     else:
         box = (0.0, 0.0, float(width), float(height))
-        things.append(_place(chance, _look(chance, background), box, (0.11, 0.18)))
+        things.append(_place(chance, _look(chance, background), box, (0.14, 0.19)))
     return Scene(width, height, background, tuple(things))
 
 

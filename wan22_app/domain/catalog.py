@@ -61,9 +61,11 @@ class Size(Value):
 class Costs(Value):
     """What a layout needs, for the memory plan.
 
-    ``transformer_bytes`` is one expert in bf16. Activations and FLOPs are those of one forward,
-    per token and per squared token (attention), fitted to counts on meta tensors; the VAE figures
-    are its fp32 weights, the working set per pixel of a tile, and bytes per decoded pixel kept.
+    ``transformer_bytes`` is one expert in bf16. Activations are those of the engine's own forward,
+    per token of the sequence and per token of a chunk (``python -m tools.count_memory``); FLOPs
+    those of one forward, per token and per squared token (attention), fitted to counts on meta
+    tensors; the VAE figures are its fp32 weights, the working set per pixel of a tile, and bytes
+    per decoded pixel kept.
     """
 
     transformer_bytes: int
@@ -72,6 +74,7 @@ class Costs(Value):
     text_bytes: int
     vae_bytes: int
     activation_bytes_per_token: float
+    activation_bytes_per_chunk_token: float
     flops_per_token: float
     flops_per_token_squared: float
     vae_bytes_per_tile_pixel: float
@@ -143,7 +146,8 @@ _A14B_COSTS = Costs(
     block_bytes=703_000_000,
     text_bytes=int(11.4 * GB),
     vae_bytes=int(0.51 * GB),
-    activation_bytes_per_token=8.61e9 / 75_600,
+    activation_bytes_per_token=31_744,
+    activation_bytes_per_chunk_token=81_924,
     flops_per_token=2.441e10,
     flops_per_token_squared=8.184e5,
     vae_bytes_per_tile_pixel=20_500,
@@ -155,7 +159,8 @@ _5B_COSTS = Costs(
     block_bytes=327_000_000,
     text_bytes=int(11.4 * GB),
     vae_bytes=int(2.82 * GB),
-    activation_bytes_per_token=5.45e9 / 27_280,
+    activation_bytes_per_token=19_456,
+    activation_bytes_per_chunk_token=49_156,
     flops_per_token=8.98e9,
     flops_per_token_squared=3.655e5,
     vae_bytes_per_tile_pixel=21_400,
@@ -236,6 +241,7 @@ def _demo_costs(real: ModelSpec) -> Costs:
             "text_bytes": 230_000,
             "vae_bytes": 4_000_000 if real.spatial == TI2V_5B.spatial else 2_800_000,
             "activation_bytes_per_token": 40_000.0,
+            "activation_bytes_per_chunk_token": 0.0,
             "flops_per_token": 3.4e6,
             "flops_per_token_squared": 2.6e3,
         }

@@ -12,6 +12,8 @@ from wan22_app.domain.values import Value
 
 Offload = Literal["none", "model", "block"]
 DEFAULT_TILE = 256
+CHUNK = 8192
+"""Tokens that a transformer's block works on at a time; a block of fewer is as fast, with less."""
 CONTEXT_BYTES = int(0.7 * GB)
 """CUDA context, workspaces and the allocator's slack."""
 FRAGMENTATION = 1.06
@@ -56,7 +58,8 @@ class Host(Value):
 class MemoryPlan(Value):
     """Decided placement of one run, with what it is predicted to need.
 
-    ``tile`` is the side of a VAE tile in pixels, ``None`` for one piece. ``seconds`` is the
+    ``tile`` is the side of a VAE tile in pixels, ``None`` for one piece; ``chunk`` the tokens that
+    the transformer works on at a time. ``seconds`` is the
     predicted denoising time, ``None`` where nothing is known about the device.
     """
 
@@ -65,6 +68,7 @@ class MemoryPlan(Value):
     vae_precision: Precision = "fp32"
     offload: Offload
     tile: int | None
+    chunk: int = CHUNK
     peak_vram_bytes: int
     peak_ram_bytes: int
     seconds: float | None = None
@@ -133,8 +137,8 @@ def _plan(
     tile = _tile(request, made.width, made.height)
     scale = BYTES_PER_WEIGHT[request.precision] / 2
     weights = _weights_on_device(spec.costs, offload, scale)
-    activations = spec.costs.activation_bytes_per_token * scale
-    denoise = weights + activations * spec.tokens(made.width, made.height, made.frames)
+    tokens = spec.tokens(made.width, made.height, made.frames)
+    denoise = weights + scale * _activations(spec.costs, tokens)
     decode = _decode_bytes(spec.costs, made.width, made.height, made.frames, tile)
     text = spec.costs.text_bytes * scale if offload == "none" else 0
     peak = CONTEXT_BYTES + int(FRAGMENTATION * (max(denoise, decode) + text))
@@ -150,6 +154,12 @@ def _plan(
         peak_ram_bytes=ram + (int(max(denoise - weights, decode)) if on_cpu else 0),
         seconds=_seconds(spec, request, device),
     )
+
+
+def _activations(costs: Costs, tokens: int) -> float:
+    """Bytes in bf16: what lives for the whole sequence, and one chunk of it."""
+    chunk = costs.activation_bytes_per_chunk_token * min(CHUNK, tokens)
+    return costs.activation_bytes_per_token * tokens + chunk
 
 
 def _tile(request: GenerationRequest, width: int, height: int) -> int | None:

@@ -10,7 +10,7 @@ from diffusers import UniPCMultistepScheduler
 from wan22_app.domain.generation import GenerationRequest
 from wan22_app.engine.progress import Expert
 from wan22_app.engine.saved import Saved, Store, restore
-from wan22_app.engine.tasks import Task
+from wan22_app.engine.tasks import Task, timesteps
 
 OnStep = Callable[[Expert], None]
 
@@ -76,16 +76,11 @@ def _predict(
 ) -> torch.Tensor:
     """One prediction, guided when there is a negative prompt."""
     seen = task.model_input(latents).to(transformer.dtype)
-    timestep = task.timestep(t)
+    time = timesteps(task, t)
 
     def forward(name: str, text: torch.Tensor) -> torch.Tensor:
         with transformer.cache_context(name):
-            return transformer(
-                hidden_states=seen,
-                timestep=timestep,
-                encoder_hidden_states=text,
-                return_dict=False,
-            )[0]
+            return transformer(seen, time, text, given=task.given)
 
     positive = forward("cond", prompt.positive)
     if prompt.negative is None:

@@ -68,6 +68,7 @@ class Engine:
     def _make(self, work: Work, progress: Progress, brake: Brake) -> Done:
         _forget_peaks(work)
         loaded = self._ready(work, progress, brake)
+        loaded.chunk(work.plan.chunk)
         pipeline = loaded.pipeline(with_image=work.request.image is not None)
         made = geometry(work.entry.spec, work.request)
         numbers = basis(work, libraries())

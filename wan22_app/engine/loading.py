@@ -22,11 +22,13 @@ from transformers import AutoTokenizer, UMT5EncoderModel
 from wan22_app.domain.catalog import ImageUse, ModelEntry, Precision
 from wan22_app.domain.events import Stage
 from wan22_app.domain.memory import MemoryPlan
+from wan22_app.engine.lean import Lean
 from wan22_app.engine.placement import place
 from wan22_app.engine.progress import Brake, Progress
 
 Pipeline = WanPipeline | WanImageToVideoPipeline
 PIPELINES = ("WanPipeline", "WanImageToVideoPipeline")
+EXPERTS = ("transformer", "transformer_2")
 DTYPES: dict[Precision, torch.dtype] = {
     "bf16": torch.bfloat16,
     "fp16": torch.float16,
@@ -62,6 +64,12 @@ class Loaded:
     text: WanPipeline | None
     image: WanImageToVideoPipeline | None
     brake: Brake
+    forwards: tuple[Lean, ...]
+
+    def chunk(self, tokens: int) -> None:
+        """Let the transformers work on so many tokens at a time."""
+        for forward in self.forwards:
+            forward.chunk = tokens
 
     def pipeline(self, *, with_image: bool) -> Pipeline:
         """The pipeline class for a request with or without a start image."""
@@ -82,7 +90,8 @@ def load(entry: ModelEntry, plan: MemoryPlan, brake: Brake, progress: Progress) 
         parts[name] = _load_component(folder, name, plan)
         progress.advance()
     _require_tied_embedding(parts["text_encoder"])
-    loaded = Loaded(Key.of(entry, plan), *_pipelines(entry, parts), brake=brake)
+    forwards = [Lean(parts[name], plan.chunk) for name in EXPERTS if name in parts]
+    loaded = Loaded(Key.of(entry, plan), *_pipelines(entry, parts), brake, tuple(forwards))
     brake.guard(_blocks(parts))
     place(loaded.text or loaded.image, plan)
     return loaded
@@ -95,7 +104,7 @@ def _component_names(folder: Path, entry: ModelEntry) -> list[str]:
         raise BadWeights(f"model_index.json cannot be read: {error}") from error
     if index.get("_class_name") not in PIPELINES:
         raise BadWeights(f"model_index.json names {index.get('_class_name')}, no Wan pipeline")
-    experts = ["transformer", "transformer_2"][: entry.spec.experts]
+    experts = EXPERTS[: entry.spec.experts]
     return ["tokenizer", "scheduler", "vae", "text_encoder", *experts]
 
 
@@ -146,7 +155,7 @@ def _blocks(parts: dict[str, Any]) -> list[nn.Module]:
     """Everything that takes long enough to want a brake before it."""
     vae = parts["vae"]
     blocks: list[nn.Module] = list(parts["text_encoder"].encoder.block)
-    for name in ("transformer", "transformer_2"):
+    for name in EXPERTS:
         if name in parts:
             blocks += list(parts[name].blocks)
     return [*blocks, *vae.encoder.down_blocks, *vae.decoder.up_blocks]

@@ -23,6 +23,7 @@ from wan22_app.domain.work import Work
 
 FORMAT = "1"
 SAVE_EVERY_S = 30.0
+MEMORY_ONLY = {"tile", "chunk"}
 LATENTS = "latents"
 LAST_SAMPLE = "last_sample"
 MODEL_OUTPUT = "model_output_{}"
@@ -78,8 +79,8 @@ class Store:
             # Cut short by a power cut, or of another program: as if it were not there.
             return None, ["file"]
         changed = [name for name, value in self._basis.items() if notes.get(name) != value]
-        if not tensors and changed == ["tile"]:
-            # Finished latents wait for the decoder alone: there tiles change no more than memory.
+        if not tensors and set(changed) <= MEMORY_ONLY:
+            # Finished latents wait for the decoder alone: these change no more than memory there.
             changed = []
         if changed:
             return None, changed
@@ -128,7 +129,8 @@ def basis(work: Work, libraries: Mapping[str, str]) -> dict[str, object]:
     """What the numbers depend on; ``libraries`` are the versions of those that compute.
 
     Offload moves weights and changes no bit, no more does what may be done about a want of memory.
-    Tiles only matter where an image is encoded, and the frame rate not before the file is written.
+    Chunks change the rounding. Tiles only matter where an image is encoded, and the frame rate not
+    before the file is written.
     """
     request = work.request.model_dump(mode="json", exclude={"fps", "tile", "offload", "may_reduce"})
     return {
@@ -137,6 +139,7 @@ def basis(work: Work, libraries: Mapping[str, str]) -> dict[str, object]:
         "weights": work.entry.revision,
         "device": work.plan.device,
         "precision": work.plan.precision,
+        "chunk": work.plan.chunk,
         "tile": work.plan.tile if work.image else None,
         "versions": dict(libraries),
     }

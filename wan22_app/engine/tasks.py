@@ -1,6 +1,7 @@
 """How the layouts differ: what the transformer sees at each step, and what it starts from.
 
-The arithmetic is that of diffusers' Wan pipelines, so that the latents are equal to the bit.
+The arithmetic is that of diffusers' Wan pipelines, so that the latents are equal to the bit. Only
+TI2V-5B's timesteps, one for each token there, are told by their one or two distinct values.
 """
 
 from dataclasses import dataclass
@@ -24,8 +25,9 @@ class Task(Protocol):
         """What the transformer is given, before the cast to its type."""
         ...
 
-    def timestep(self, t: torch.Tensor) -> torch.Tensor:
-        """``[1]``, or one value per token."""
+    @property
+    def given(self) -> int:
+        """How many tokens at the start of the sequence are clean, at timestep 0."""
         ...
 
     def finish(self, latents: torch.Tensor) -> torch.Tensor:
@@ -35,19 +37,13 @@ class Task(Protocol):
 
 @dataclass(frozen=True)
 class FromText:
-    """Text only. TI2V-5B takes a timestep for each token, all of them equal."""
+    """Text only."""
 
     start: torch.Tensor
-    per_token: bool
+    given = 0
 
     def model_input(self, latents: torch.Tensor) -> torch.Tensor:
         return latents
-
-    def timestep(self, t: torch.Tensor) -> torch.Tensor:
-        if not self.per_token:
-            return t.expand(1)
-        mask = torch.ones_like(self.start[0, 0])
-        return _per_token(mask, t)
 
     def finish(self, latents: torch.Tensor) -> torch.Tensor:
         return latents
@@ -59,12 +55,10 @@ class FromImageChannels:
 
     start: torch.Tensor
     condition: torch.Tensor
+    given = 0
 
     def model_input(self, latents: torch.Tensor) -> torch.Tensor:
         return torch.cat([latents, self.condition], dim=1)
-
-    def timestep(self, t: torch.Tensor) -> torch.Tensor:
-        return t.expand(1)
 
     def finish(self, latents: torch.Tensor) -> torch.Tensor:
         return latents
@@ -78,18 +72,20 @@ class FromImageFrame:
     condition: torch.Tensor
     mask: torch.Tensor
 
+    @property
+    def given(self) -> int:
+        return self.mask[0, 0, 0, ::2, ::2].numel()
+
     def model_input(self, latents: torch.Tensor) -> torch.Tensor:
         return (1 - self.mask) * self.condition + self.mask * latents
-
-    def timestep(self, t: torch.Tensor) -> torch.Tensor:
-        return _per_token(self.mask[0, 0], t)
 
     def finish(self, latents: torch.Tensor) -> torch.Tensor:
         return self.model_input(latents)
 
 
-def _per_token(mask: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
-    return (mask[:, ::2, ::2] * t).flatten().unsqueeze(0)
+def timesteps(task: Task, t: torch.Tensor) -> torch.Tensor:
+    """The distinct timesteps of a step: ``[1]``, or ``[2]`` where tokens are given."""
+    return torch.stack([torch.zeros_like(t), t]) if task.given else t.expand(1)
 
 
 def from_text(
@@ -100,7 +96,7 @@ def from_text(
     start = pipeline.prepare_latents(
         1, channels, made.height, made.width, made.frames, torch.float32, device, generator, None
     )
-    return FromText(start, per_token=pipeline.config.expand_timesteps)
+    return FromText(start)
 
 
 def from_image(

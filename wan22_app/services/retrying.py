@@ -6,11 +6,11 @@ from wan22_app.domain.account import Person
 from wan22_app.domain.catalog import ModelSpec
 from wan22_app.domain.errors import Conflict, Problem, UserError
 from wan22_app.domain.events import Stage
-from wan22_app.domain.generation import GenerationRequest, geometry
+from wan22_app.domain.generation import GenerationRequest
 from wan22_app.domain.job import Job, JobState
 from wan22_app.domain.lighter import lighter, sentence
 from wan22_app.domain.memory import MemoryPlan, plan_memory
-from wan22_app.domain.relief import TILED, Relief, next_rung
+from wan22_app.domain.relief import TILED, Extent, Relief, next_rung
 from wan22_app.domain.values import Value
 from wan22_app.ports import JobStore, LatentFiles, Library, NewJob, Probe
 from wan22_app.services.submission import Submission
@@ -125,10 +125,9 @@ class Retrying:
         """What the old job needed, and one rung more where memory was its end."""
         if job.plan is None or job.problem is None or job.problem.code not in RAN_OUT:
             return job.relief
-        made = geometry(self.library.entry(job.request.model).spec, job.request)
+        made = Extent.of(self.library.entry(job.request.model).spec, job.request)
         host = job.problem.code != "out_of_vram"
-        longest = max(made.width, made.height)
-        return next_rung(job.plan, Stage.DECODING, longest, host=host) or job.relief
+        return next_rung(job.plan, Stage.DECODING, made, host=host) or job.relief
 
 
 def _not_final() -> Problem:

@@ -10,6 +10,7 @@ CHANGES = {
     "weights": "the weights",
     "device": "the device",
     "precision": "the precision",
+    "chunk": "the length of the chunks",
     "tile": "the size of the tiles",
     "versions": "versions of libraries",
     "format": "the app",

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 
 from wan22_app.domain.errors import Problem, UserError
 from wan22_app.domain.events import Cancelled, Crashed, Done, Event, Failed, Stage
-from wan22_app.domain.generation import GenerationRequest, geometry
+from wan22_app.domain.generation import GenerationRequest
 from wan22_app.domain.job import MAX_DEATHS, HoldReason, Job, JobState
 from wan22_app.domain.lighter import lighter, sentence
 from wan22_app.domain.output import Output
-from wan22_app.domain.relief import TILED, Relief, next_rung
+from wan22_app.domain.relief import TILED, Extent, Relief, next_rung
 from wan22_app.domain.watch import patience
 from wan22_app.ports import Published
 from wan22_app.services.flight import Flight, Surroundings, pixels_of
@@ -121,9 +121,8 @@ class Verdicts:
         job = flight.job
         if job.plan is None or flight.latest is None or job.cancel_requested:
             return False
-        made = geometry(self.around.library.entry(job.request.model).spec, job.request)
-        longest = max(made.width, made.height)
-        rung = next_rung(job.plan, flight.latest.stage, longest, host=host)
+        made = Extent.of(self.around.library.entry(job.request.model).spec, job.request)
+        rung = next_rung(job.plan, flight.latest.stage, made, host=host)
         less = None if rung else self._allowed_less(job, flight.latest.stage)
         if rung is not None:
             done = rung.sentence()

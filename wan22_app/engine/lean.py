@@ -1,0 +1,214 @@
+"""The transformer's forward with a fraction of its live memory, and the same numbers.
+
+Stock diffusers keeps about 14 tensors of tokens by width alive in a block. Here norms, modulation,
+queries and the feed-forward run over chunks of the sequence and residuals are added in place, so
+that the hidden states, the keys, the values and one chunk are all. TI2V-5B's timesteps for each
+token are two distinct ones at most, of which only the rows are kept.
+
+Inference only. In bf16 the results are stock's to the bit; in fp32 to the bit where the sequence
+is one chunk and has one timestep, else within rounding (``tests/engine/test_lean.py``).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import MethodType
+from typing import Any, NamedTuple
+
+import torch
+from diffusers.models.transformers import transformer_wan
+
+Tensor = torch.Tensor
+
+
+class Span(NamedTuple):
+    """Tokens ``start`` to ``end``, and which row of the timesteps is theirs."""
+
+    start: int
+    end: int
+    row: int
+
+
+@dataclass(frozen=True)
+class Modulation:
+    """What a block gets in place of stock's ``temb``: ``rows`` is ``[B, R, 6, D]``."""
+
+    rows: Tensor
+    spans: tuple[Span, ...]
+
+    def of(self, block: Any, span: Span) -> tuple[Tensor, ...]:
+        """Shift, scale and gate of the attention, then of the feed-forward, each ``[B, 1, D]``."""
+        return (block.scale_shift_table + self.rows[:, span.row].float()).chunk(6, dim=1)
+
+
+class Lean:
+    """Installed in a transformer, it replaces its forward and its blocks'.
+
+    Must come before group offload and whatever else wraps a module's forward: diffusers' hooks
+    remember the one that they find. Blocks are offloaded as a whole or not at all; leaf by leaf,
+    every chunk would move the weights again.
+    """
+
+    def __init__(self, transformer: Any, chunk: int):
+        self.chunk = chunk
+        """Tokens at a time. May be changed between forwards."""
+        for block in transformer.blocks:
+            if hasattr(block, "_diffusers_hook"):
+                raise RuntimeError("wrapped already: the lean forward would never be called")
+            if block.attn1.fused_projections or block.attn2.add_k_proj is not None:
+                raise NotImplementedError("fused projections and Wan2.1's image branch")
+            block.forward = MethodType(forward_block, block)
+        transformer.forward = MethodType(self._forward, transformer)
+
+    def _forward(
+        self,
+        transformer: Any,
+        hidden_states: Tensor,
+        timestep: Tensor,
+        encoder_hidden_states: Tensor,
+        given: int = 0,
+    ) -> Tensor:
+        """The prediction ``[B, C, T, H, W]``.
+
+        ``timestep`` is ``[1]``, or ``[2]``: of the first ``given`` tokens, and of the others.
+        """
+        rotary = transformer.rope(hidden_states)
+        shape = hidden_states.shape
+        tokens = transformer.patch_embedding(hidden_states).flatten(2).transpose(1, 2).contiguous()
+        times, projected, text, _ = transformer.condition_embedder(
+            timestep.repeat(shape[0]),
+            encoder_hidden_states,
+            timestep_seq_len=len(timestep),
+        )
+        spans = tuple(_spans(tokens.shape[1], given, len(timestep), self.chunk))
+        modulation = Modulation(projected.unflatten(2, (6, -1)), spans)
+        for block in transformer.blocks:
+            tokens = block(tokens, text, modulation, rotary)
+        parts = [_project(transformer, tokens, times, span) for span in spans]
+        return _unpatched(torch.cat(parts, 1), shape, transformer.config.patch_size)
+
+
+def _spans(length: int, given: int, rows: int, chunk: int) -> Iterator[Span]:
+    """The sequence in order; no span has tokens of two timesteps."""
+    edges = [(0, given, 0), (given, length, rows - 1)]
+    for start, end, row in edges:
+        for at in range(start, end, chunk):
+            yield Span(at, min(at + chunk, end), row)
+
+
+@torch.no_grad()
+def forward_block(
+    block: Any, hidden: Tensor, text: Tensor, modulation: Modulation, rotary: tuple[Tensor, Tensor]
+) -> Tensor:
+    """A block's result, written over ``hidden`` ``[B, L, D]``."""
+    key, value = _keys(block, hidden, modulation, rotary)
+    for span in modulation.spans:
+        # Queries read what they will replace, and nothing else of it: K and V are made already.
+        _attend_self(block, hidden, key, value, modulation, rotary, span)
+    del key, value
+    words = _words(block.attn2, text)
+    for span in modulation.spans:
+        _attend_text(block, hidden, words, span)
+        _feed_forward(block, hidden, modulation, span)
+    return hidden
+
+
+def _modulated(norm: Any, part: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
+    return (norm(part.float()) * (1 + scale) + shift).type_as(part)
+
+
+def _keys(
+    block: Any, hidden: Tensor, modulation: Modulation, rotary: tuple[Tensor, Tensor]
+) -> tuple[Tensor, Tensor]:
+    """Keys and values of the whole sequence, ``[B, L, heads, D / heads]``."""
+    attention = block.attn1
+    shape = (*hidden.shape[:2], attention.heads, hidden.shape[2] // attention.heads)
+    key, value = hidden.new_empty(shape), hidden.new_empty(shape)
+    for span in modulation.spans:
+        here = slice(span.start, span.end)
+        shift, scale = modulation.of(block, span)[:2]
+        part = _modulated(block.norm1, hidden[:, here], shift, scale)
+        key[:, here] = _rotated(_heads(attention.norm_k(attention.to_k(part)), attention),
+                                rotary, here)  # fmt: skip
+        value[:, here] = _heads(attention.to_v(part), attention)
+    return key, value
+
+
+def _attend_self(
+    block: Any,
+    hidden: Tensor,
+    key: Tensor,
+    value: Tensor,
+    modulation: Modulation,
+    rotary: tuple[Tensor, Tensor],
+    span: Span,
+) -> None:
+    attention, here = block.attn1, slice(span.start, span.end)
+    shift, scale, gate = modulation.of(block, span)[:3]
+    part = hidden[:, here]
+    query = attention.norm_q(attention.to_q(_modulated(block.norm1, part, shift, scale)))
+    found = _attend(attention, _rotated(_heads(query, attention), rotary, here), key, value)
+    hidden[:, here] = (part.float() + attention.to_out[0](found) * gate).type_as(part)
+
+
+def _words(attention: Any, text: Tensor) -> tuple[Tensor, Tensor]:
+    """Keys and values of the text."""
+    key = attention.norm_k(attention.to_k(text))
+    return _heads(key, attention), _heads(attention.to_v(text), attention)
+
+
+def _attend_text(block: Any, hidden: Tensor, words: tuple[Tensor, Tensor], span: Span) -> None:
+    attention, part = block.attn2, hidden[:, span.start : span.end]
+    query = attention.norm_q(attention.to_q(block.norm2(part.float()).type_as(part)))
+    part += attention.to_out[0](_attend(attention, _heads(query, attention), *words))
+
+
+def _feed_forward(block: Any, hidden: Tensor, modulation: Modulation, span: Span) -> None:
+    here = slice(span.start, span.end)
+    shift, scale, gate = modulation.of(block, span)[3:]
+    part = hidden[:, here]
+    out = block.ffn(_modulated(block.norm3, part, shift, scale))
+    hidden[:, here] = (part.float() + out.float() * gate).type_as(part)
+
+
+def _heads(flat: Tensor, attention: Any) -> Tensor:
+    return flat.unflatten(2, (attention.heads, -1))
+
+
+def _rotated(part: Tensor, rotary: tuple[Tensor, Tensor], here: slice) -> Tensor:
+    """Rotary position embedding of a stretch of the sequence."""
+    cos, sin = rotary[0][:, here, :, 0::2], rotary[1][:, here, :, 1::2]
+    even, odd = part.unflatten(-1, (-1, 2)).unbind(-1)
+    turned = torch.empty_like(part)
+    turned[..., 0::2] = even * cos - odd * sin
+    turned[..., 1::2] = even * sin + odd * cos
+    return turned
+
+
+def _attend(attention: Any, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    # By the module's name, so that a backend that was chosen for the transformer is used.
+    found = transformer_wan.dispatch_attention_fn(
+        query,
+        key,
+        value,
+        attn_mask=None,
+        dropout_p=0.0,
+        is_causal=False,
+        backend=attention.processor._attention_backend,
+        parallel_config=None,
+    )
+    return found.flatten(2, 3).type_as(query)
+
+
+def _project(transformer: Any, tokens: Tensor, times: Tensor, span: Span) -> Tensor:
+    part = tokens[:, span.start : span.end]
+    table = transformer.scale_shift_table.to(times.device)
+    shift, scale = (table + times[:, span.row].unsqueeze(1)).chunk(2, dim=1)
+    return transformer.proj_out(_modulated(transformer.norm_out, part, shift, scale))
+
+
+def _unpatched(tokens: Tensor, shape: torch.Size, patch: tuple[int, int, int]) -> Tensor:
+    """Tokens ``[B, L, C * patch]`` as latents ``[B, C, T, H, W]``."""
+    batch, _, *sides = shape
+    counts = [side // size for side, size in zip(sides, patch, strict=True)]
+    cells = tokens.reshape(batch, *counts, *patch, -1)
+    return cells.permute(0, 7, 1, 4, 2, 5, 3, 6).flatten(6, 7).flatten(4, 5).flatten(2, 3)
