@@ -1,7 +1,6 @@
 """The lean forward is stock's, in less memory."""
 
 import copy
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,9 +10,9 @@ import pytest
 import torch
 from diffusers import WanTransformer3DModel
 
+from tests.engine import peaks
 from wan22_app.engine.lean import Lean
 
-PROJECT = Path(__file__).parents[2]
 GRID = (5, 6, 10)
 TOKENS = 300
 CHANNELS = {"t2v": 16, "i2v": 36, "ti2v": 48}
@@ -108,13 +107,5 @@ def test_group_offload_must_come_after_it(both: Both, wrapped: str) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak of a process from /proc")
 def test_a_forward_keeps_far_less_alive() -> None:
     """The peaks of two processes, one for each forward, over what they were before it."""
-    stock, lean = (peak_of_forward(kind) for kind in ("stock", "lean"))
+    stock, lean = peaks.of("forward-stock"), peaks.of("forward-lean")
     assert lean < 0.5 * stock, f"{lean / 1e6:.0f} against {stock / 1e6:.0f} MB"
-
-
-def peak_of_forward(kind: str) -> int:
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.engine.forward_peak", kind],
-        capture_output=True, text=True, check=True, cwd=PROJECT,
-    )  # fmt: skip
-    return int(done.stdout.split()[-1])

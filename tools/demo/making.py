@@ -111,7 +111,7 @@ class Making:
             ("vae-5b", self.vae_5b, ("ti2v",)),
             ("vae-a14b", self.vae_a14b, ("t2v", "i2v")),
         ):
-            sharpen(self.workshop, name, vae, self._steps(1500))
+            sharpen(self.workshop, name, vae, self._steps(2500))
             for folder in folders:
                 replace_vae(self.models / folder, vae)
 

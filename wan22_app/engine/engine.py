@@ -15,17 +15,17 @@ from wan22_app.domain.events import Cancelled, Done, Event, Stage
 from wan22_app.domain.generation import Geometry, geometry
 from wan22_app.domain.output import Recipe
 from wan22_app.domain.work import Work
-from wan22_app.engine.decode import decode, frames
+from wan22_app.engine.decode import decode, decoder_calls
 from wan22_app.engine.denoise import Prompt, denoise
 from wan22_app.engine.failures import CannotWrite, failure
 from wan22_app.engine.loading import Key, Loaded, load
 from wan22_app.engine.loras import applied
 from wan22_app.engine.picture import fitted
-from wan22_app.engine.placement import decoder_calls, tile_vae
+from wan22_app.engine.placement import tile_vae
 from wan22_app.engine.progress import Brake, Progress, Stopped
 from wan22_app.engine.saved import SAVE_EVERY_S, Saved, Store, basis
 from wan22_app.engine.tasks import Task, from_image, from_text
-from wan22_app.engine.video import with_poster, write_video
+from wan22_app.engine.video import Film, Writing
 
 Emit = Callable[[Event], None]
 LIBRARIES = ("torch", "diffusers", "transformers")
@@ -79,8 +79,7 @@ class Engine:
         else:
             latents = self._denoise(pipeline, work, made, progress, store, saved)
             store.final(latents, work.request.steps)
-        pixels = self._decode(pipeline, latents, work, progress)
-        return self._write(pixels, latents, made, work, progress)
+        return self._film(pipeline, latents, made, work, progress)
 
     def _denoise(
         self,
@@ -142,42 +141,36 @@ class Engine:
         progress.advance()
         return task
 
-    def _decode(
-        self, pipeline: Any, latents: torch.Tensor, work: Work, progress: Progress
-    ) -> torch.Tensor:
-        tile_vae(pipeline.vae, work.plan.tile)
-        progress.begin(Stage.DECODING, decoder_calls(pipeline.vae, latents))
-        pixels = decode(pipeline.vae, latents, progress.advance)
-        pipeline.maybe_free_model_hooks()
-        return pixels
-
-    def _write(
+    def _film(
         self,
-        pixels: torch.Tensor,
+        pipeline: Any,
         latents: torch.Tensor,
         made: Geometry,
         work: Work,
         progress: Progress,
     ) -> Done:
-        stem = f"{work.job_id}.{work.epoch}"
-        video = Path(work.staging) / f"{stem}.mp4.part"
-        poster = Path(work.staging) / f"{stem}.webp.part"
+        """Decode and encode side by side."""
         digest = latents_sha256(latents)
-        progress.begin(Stage.ENCODING, made.keep_frames)
+        film = _film_of(work, digest)
+        tile_vae(pipeline.vae, work.plan.tile)
+        progress.begin(Stage.DECODING, decoder_calls(pipeline.vae, latents))
         try:
-            pictures = with_poster(frames(pixels, made), poster)
-            recipe = _recipe(work, digest)
-            count = write_video(video, pictures, work.request.fps, recipe, progress.advance)
+            with Writing(film) as writing:
+                for frame in decode(pipeline.vae, latents, made, progress.advance):
+                    writing.put(frame)
+                pipeline.maybe_free_model_hooks()
+                writing.close()
+                _follow(writing, made.keep_frames, progress)
         except OSError as error:
             raise CannotWrite(f"{type(error).__name__}: {error}") from error
         progress.finish()
         return Done(
             job_id=work.job_id,
-            video=str(video),
-            poster=str(poster),
+            video=str(film.video),
+            poster=str(film.poster),
             width=made.crop_width,
             height=made.crop_height,
-            frames=count,
+            frames=writing.written,
             fps=work.request.fps,
             latents_sha256=digest,
             seconds=progress.seconds,
@@ -230,6 +223,26 @@ def versions(app_version: str) -> dict[str, str]:
 def libraries() -> dict[str, str]:
     """Versions of the libraries that compute."""
     return {name: version(name) for name in LIBRARIES}
+
+
+def _film_of(work: Work, digest: str) -> Film:
+    """What to write, as part files in the staging folder."""
+    stem = Path(work.staging) / f"{work.job_id}.{work.epoch}"
+    video, poster = (stem.with_name(f"{stem.name}.{kind}.part") for kind in ("mp4", "webp"))
+    return Film(video, poster, work.request.fps, _recipe(work, digest))
+
+
+def _follow(writing: Writing, total: int, progress: Progress) -> None:
+    """Tell how far the encoder is, once it is all that is left."""
+    told = writing.written
+    progress.begin(Stage.ENCODING, total, told)
+    done = False
+    while not done:
+        done = writing.is_done(patience_s=0.05)
+        for _ in range(writing.written - told):
+            progress.advance()
+        told = writing.written
+        progress.check()
 
 
 def _recipe(work: Work, digest: str) -> Recipe:

@@ -57,14 +57,3 @@ def tile_vae(vae: Any, tile: int | None) -> None:
         tile_sample_stride_height=stride,
         tile_sample_stride_width=stride,
     )
-
-
-def decoder_calls(vae: Any, latents: torch.Tensor) -> int:
-    """How often a decode will run the decoder: once for each tile and latent frame."""
-    _, _, frames, height, width = latents.shape
-    ratio = vae.spatial_compression_ratio
-    too_big = max(height, width) > vae.tile_sample_min_height // ratio
-    if not (vae.use_tiling and too_big):
-        return frames
-    stride = vae.tile_sample_stride_height // ratio
-    return frames * -(-height // stride) * -(-width // stride)

@@ -81,6 +81,10 @@ class Progress:
         self._say(expert)
         self._brake.check()
 
+    def check(self) -> None:
+        """Raise Stopped if the run was cancelled."""
+        self._brake.check()
+
     def beat(self) -> None:
         """A sign of life between two units; at most one a second goes out."""
         if time.monotonic() - self._said_at >= BEAT_S:

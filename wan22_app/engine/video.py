@@ -1,6 +1,10 @@
 """H.264 in an mp4 that starts at once and carries its recipe, and a poster."""
 
-from collections.abc import Callable, Iterable, Iterator
+import contextlib
+import queue
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -20,31 +24,110 @@ THREADS = "4"
 X264 = "mbtree=0:rc-lookahead=0"
 """No lookahead: its vector code decides differently from run to run on some sizes (seen with
 x264 in PyAV 18.1: 90x50, 33 of 500 files differed; without lookahead none did)."""
+WAITING = 8
+"""Frames that may wait for the encoder; 24 MB at 720p, 48 at 1080p."""
 POSTER_SIDE = 640
 POSTER_QUALITY = 82
 
 
-def write_video(
-    path: Path, frames: Iterable[Frame], fps: int, recipe: Recipe, on_frame: Callable[[], None]
-) -> int:
-    """Encode all frames; returns how many. Width and height must be even."""
+@dataclass(frozen=True)
+class Film:
+    """What is written besides the frames. ``video`` and ``poster`` are files."""
+
+    video: Path
+    poster: Path
+    fps: int
+    recipe: Recipe
+
+
+class Abandoned(Exception):
+    """Raised in the writing thread, and nowhere else, when no more frames will come."""
+
+
+class Writing:
+    """Encodes on a thread of its own what is put, while the next frames are decoded.
+
+    The thread ends with the block. What it raised is raised by the next call here, in the end by
+    ``wait``. A frame is ``[H, W, 3]`` with even sides.
+    """
+
+    def __init__(self, film: Film):
+        self.written = 0
+        """Frames encoded so far."""
+        self._film = film
+        self._frames: queue.Queue[Frame | Exception | None] = queue.Queue(WAITING)
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="writing", daemon=True)
+
+    def __enter__(self) -> "Writing":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._hand_over(Abandoned())
+        self._thread.join()
+
+    def put(self, frame: Frame) -> None:
+        """Hand over the next frame; waits while the encoder is behind."""
+        self._hand_over(frame)
+        self._complain()
+
+    def close(self) -> None:
+        """No more frames come: finish the file."""
+        self._hand_over(None)
+
+    def is_done(self, patience_s: float) -> bool:
+        """Whether the file is finished after waiting for at most so long."""
+        self._thread.join(patience_s)
+        self._complain()
+        return not self._thread.is_alive()
+
+    def _complain(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+    def _hand_over(self, item: Frame | Exception | None) -> None:
+        # A thread that has died of an error would leave the queue full for ever.
+        while self._thread.is_alive():
+            with contextlib.suppress(queue.Full):
+                self._frames.put(item, timeout=0.1)
+                break
+
+    def _arriving(self) -> Iterator[Frame]:
+        while (item := self._frames.get()) is not None:
+            if isinstance(item, Exception):
+                raise item
+            yield item
+
+    def _run(self) -> None:
+        try:
+            for _ in write_video(self._film, self._arriving()):
+                self.written += 1
+        except Abandoned:
+            pass
+        except BaseException as error:
+            self._error = error
+
+
+def write_video(film: Film, frames: Iterable[Frame]) -> Iterator[None]:
+    """Encode all frames, and the first one as the poster; yields after each."""
     options = {"movflags": "+faststart+use_metadata_tags"}
-    count = 0
-    with av.open(str(path), "w", format="mp4", options=options) as container:
-        container.metadata.update(_metadata(recipe))
+    with av.open(str(film.video), "w", format="mp4", options=options) as container:
+        container.metadata.update(_metadata(film.recipe))
         stream: Any = None
-        for count, frame in enumerate(frames, 1):  # noqa: B007
-            stream = stream or _stream(container, frame, fps)
+        for frame in frames:
+            if stream is None:
+                _write_poster(frame, film.poster)
+                stream = _stream(container, frame, film.fps)
             picture = av.VideoFrame.from_ndarray(frame, format="rgb24")
             picture = picture.reformat(
                 format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG"
             )
             container.mux(stream.encode(picture))
-            on_frame()
+            yield
         if stream is None:
             raise ValueError("there are no frames to encode")
         container.mux(stream.encode())
-    return count
 
 
 def _stream(container: Any, frame: Frame, fps: int) -> Any:
@@ -74,11 +157,7 @@ def _metadata(recipe: Recipe) -> dict[str, str]:
     }
 
 
-def with_poster(frames: Iterable[Frame], path: Path) -> Iterator[Frame]:
-    """Pass the frames on; the first one is also stored as a WebP."""
-    for index, frame in enumerate(frames):
-        if index == 0:
-            image = Image.fromarray(frame)
-            image.thumbnail((POSTER_SIDE, POSTER_SIDE))
-            image.save(path, "WEBP", quality=POSTER_QUALITY)
-        yield frame
+def _write_poster(frame: Frame, path: Path) -> None:
+    image = Image.fromarray(frame)
+    image.thumbnail((POSTER_SIDE, POSTER_SIDE))
+    image.save(path, "WEBP", quality=POSTER_QUALITY)

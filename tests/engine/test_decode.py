@@ -1,0 +1,102 @@
+"""Streamed decoding gives the pictures of stock's, in less memory."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from diffusers import AutoencoderKLWan
+
+from tests.engine import peaks
+from wan22_app.domain.catalog import DEMO_T2V, DEMO_TI2V, ModelSpec
+from wan22_app.domain.generation import GenerationRequest, Geometry, geometry
+from wan22_app.engine.decode import Frame, decode, decoder_calls
+from wan22_app.engine.placement import tile_vae
+
+FRAMES = 9
+CASES = [
+    pytest.param(spec, size, tile, id=f"{spec.key} {size} {tile}")
+    for spec in (DEMO_T2V, DEMO_TI2V)
+    for size in ((128, 96), (90, 130))
+    for tile in (None, 96, 64)
+]
+
+
+def load(models: Path, spec: ModelSpec) -> Any:
+    folder = models / "demo" / spec.task
+    return AutoencoderKLWan.from_pretrained(folder, subfolder="vae", torch_dtype=torch.float32)
+
+
+def made_of(spec: ModelSpec, width: int, height: int) -> Geometry:
+    fields = {"prompt": "x", "width": width, "height": height, "frames": FRAMES}
+    return geometry(spec, GenerationRequest.build(spec, fields, 1))
+
+
+def latents_of(vae: Any, spec: ModelSpec, made: Geometry) -> torch.Tensor:
+    torch.manual_seed(5)
+    sides = made.height // spec.spatial, made.width // spec.spatial
+    return torch.randn(1, vae.config.z_dim, (made.frames - 1) // 4 + 1, *sides)
+
+
+def stock(vae: Any, latents: torch.Tensor, made: Geometry) -> list[Frame]:
+    """diffusers' own decode, rounded and cropped as its export does."""
+    shape = (1, -1, 1, 1, 1)
+    mean = torch.tensor(vae.config.latents_mean).view(shape)
+    deviation = 1.0 / torch.tensor(vae.config.latents_std).view(shape)
+    pixels = vae.decode(latents / deviation + mean, return_dict=False)[0][0]
+    scaled = ((pixels / 2 + 0.5).clamp(0, 1) * 255).round().to(torch.uint8)
+    whole = scaled.permute(1, 2, 3, 0).numpy()[: made.keep_frames]
+    down, across = slice(made.top, made.top + made.crop_height), slice(
+        made.left, made.left + made.crop_width
+    )  # fmt: skip
+    return list(whole[:, down, across])
+
+
+@pytest.mark.parametrize(("spec", "size", "tile"), CASES)
+@torch.no_grad()
+def test_the_pictures_are_stocks_to_the_byte(
+    demo_models: Path, spec: ModelSpec, size: tuple[int, int], tile: int | None
+) -> None:
+    vae, made = load(demo_models, spec), made_of(spec, *size)
+    latents, calls = latents_of(vae, spec, made), list[None]()
+    tile_vae(vae, tile)
+    expected = stock(vae, latents, made)
+    found = list(decode(vae, latents, made, lambda: calls.append(None)))
+    assert len(found) == len(expected) == FRAMES
+    assert all(np.array_equal(one, other) for one, other in zip(found, expected, strict=True))
+    assert len(calls) == decoder_calls(vae, latents)
+    assert (len(calls) > 3) == (tile is not None)
+    assert np.std(found) > 5, "there is something to see"
+
+
+@torch.no_grad()
+def test_without_tiles_frames_come_one_latent_frame_after_the_other(demo_models: Path) -> None:
+    vae, made = load(demo_models, DEMO_T2V), made_of(DEMO_T2V, 64, 64)
+    latents, calls = latents_of(vae, DEMO_T2V, made), list[None]()
+    tile_vae(vae, None)
+    before = [len(calls) for _ in decode(vae, latents, made, lambda: calls.append(None))]
+    assert before == [0, 1, 1, 1, 1, 2, 2, 2, 2], "the encoder starts before the decoder has ended"
+
+
+@pytest.mark.parametrize("tile", [None, 64])
+@torch.no_grad()
+def test_one_that_was_stopped_leaves_the_vae_as_it_was(demo_models: Path, tile: int | None) -> None:
+    vae, made = load(demo_models, DEMO_TI2V), made_of(DEMO_TI2V, 128, 96)
+    latents = latents_of(vae, DEMO_TI2V, made)
+    tile_vae(vae, tile)
+    whole = list(decode(vae, latents, made, lambda: None))
+
+    def stop() -> None:
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        list(decode(vae, latents, made, stop))
+    assert np.array_equal(list(decode(vae, latents, made, lambda: None)), whole)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the peak of a process from /proc")
+def test_tiles_leave_no_more_than_bytes_behind() -> None:
+    ours, theirs = peaks.of("decode-ours"), peaks.of("decode-stock")
+    assert ours < 0.4 * theirs, f"{ours / 1e6:.0f} against {theirs / 1e6:.0f} MB"
