@@ -157,13 +157,14 @@ class Making:
             **self._common(self.vae_a14b), transformer=transformer, transformer_2=None
         )
         stage = self._stage("trunk", 3000, 2e-3)
-        self._train(stage, transformer, self._t2v_clips, flow.from_text, batch=24,
+        clips = self._clips("a14b", self.vae_a14b, A14B, (*FULL, SMALL))
+        self._train(stage, transformer, clips, flow.from_text, batch=24,
                     look=lambda step: self._look("trunk", pipeline))  # fmt: skip
         return transformer
 
     @cached_property
     def _t2v_clips(self) -> list[Clips]:
-        return self._clips("a14b", self.vae_a14b, A14B, (*FULL, SMALL))
+        return self._clips("a14b", self.vae_a14b, A14B)
 
     @cached_property
     def _i2v_clips(self) -> list[Clips]:
@@ -209,7 +210,7 @@ class Making:
             return WanTransformer3DModel.from_pretrained(finished, torch_dtype=torch.float32)
         expert: Any = WanTransformer3DModel.from_config(self.trunk.config)
         expert.load_state_dict(self.trunk.state_dict())
-        stage = self._stage(f"t2v-{name}", {"high": 4500, "low": 2000}[name], 1.5e-3)
+        stage = self._stage(f"t2v-{name}", {"high": 7000, "low": 5000}[name], 1.5e-3)
         self._train(stage, expert, self._t2v_clips, flow.from_text, batch=24,
                     sigmas=self._sigmas(name, DEMO_T2V))  # fmt: skip
         return expert

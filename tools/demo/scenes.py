@@ -40,6 +40,11 @@ STAR_WAIST = 0.42
 """Inner radius of the star over its outer one."""
 REACH = 1.7
 """How far a shape reaches from its centre, in radii."""
+GRID = 16
+"""Pixels between possible middles of a path: as wide as a token of the A14B layouts. Edges of an
+object then fall into cells in few ways, which small transformers can learn; with free places and
+sizes they drew blobs in place of shapes."""
+PHASES = (0.0, 0.25, 0.5, 0.75)
 TILE = 16
 """Pixels of a stripe or of a checker."""
 
@@ -93,10 +98,10 @@ def draw_scene(chance: random.Random, width: int, height: int, *, pair: float = 
     things: list[Thing] = []
     if chance.random() < pair:
         for box in _halves(chance, width, height):
-            things.append(_place(chance, _look(chance, background), box, (0.19, 0.22)))
+            things.append(_place(chance, _look(chance, background), box, (0.21,)))
     else:
         box = (0.0, 0.0, float(width), float(height))
-        things.append(_place(chance, _look(chance, background), box, (0.14, 0.19)))
+        things.append(_place(chance, _look(chance, background), box, (0.15, 0.19)))
     return Scene(width, height, background, tuple(things))
 
 
@@ -224,18 +229,20 @@ def _halves(chance: random.Random, width: int, height: int) -> Sequence[Box]:
 
 
 def _place(
-    chance: random.Random, look: tuple[str, str, str], box: Box, radii: tuple[float, float]
+    chance: random.Random, look: tuple[str, str, str], box: Box, radii: tuple[float, ...]
 ) -> Thing:
     left, top, width, height = box
     room = min(width, height)
-    thing = Thing(*look, 0.0, 0.0, chance.uniform(*radii) * room, room, chance.random())
+    phase = chance.choice(PHASES)
+    thing = Thing(*look, 0.0, 0.0, chance.choice(radii) * room, room, phase)
     path = track(thing, 17)
     reach = REACH * path.radius
 
     def middle(at: torch.Tensor, start: float, length: float) -> float:
-        """A middle at random, with all of the path inside where that is possible."""
+        """A middle on the grid at random, with all of the path inside where that is possible."""
         low = start - float((at - reach).min())
         high = start + length - float((at + reach).max())
-        return chance.uniform(low, high) if low < high else (low + high) / 2
+        inside = range(math.ceil(low / GRID), math.floor(high / GRID) + 1)
+        return float(GRID * (chance.choice(inside) if inside else round((low + high) / 2 / GRID)))
 
     return replace(thing, x=middle(path.x, left, width), y=middle(path.y, top, height))
