@@ -1,8 +1,9 @@
 """``python -m tools.count_memory``: what a forward of the real layouts keeps alive, no weights.
 
 The transformers are built at real width on PyTorch's meta device, three blocks deep (the peak lies
-within one), with the engine's own forward. Every tensor that lives is counted; attention counts as
-fused, as it is on a card. Prints bytes for each token and for each token of a chunk: the figures in
+within one), with the engine's own forward; the VAEs decode a tile as the engine does. Every tensor
+that lives is counted; attention counts as fused, as it is on a card. Prints bytes for each token,
+for each token of a chunk, and for each pixel of a tile: the figures in
 ``wan22_app/domain/catalog.py``.
 """
 
@@ -16,18 +17,38 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from diffusers import WanTransformer3DModel
+from diffusers import AutoencoderKLWan, WanTransformer3DModel
 from diffusers.models.transformers import transformer_wan
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from wan22_app.domain.catalog import I2V_A14B, T2V_A14B, TI2V_5B, ModelSpec
+from wan22_app.engine.decode import moments
 from wan22_app.engine.lean import Lean
 
 BLOCKS = 3
 CHANNELS = {T2V_A14B.key: (16, 16), I2V_A14B.key: (36, 16), TI2V_5B.key: (48, 48)}
 FEED_FORWARD = {T2V_A14B.key: 13824, I2V_A14B.key: 13824, TI2V_5B.key: 14336}
+VAES: dict[str, dict[str, Any]] = {
+    "VAE of A14B": {},
+    "VAE of TI2V-5B": {
+        "base_dim": 160,
+        "decoder_base_dim": 256,
+        "z_dim": 48,
+        "dim_mult": [1, 2, 4, 4],
+        "num_res_blocks": 2,
+        "temperal_downsample": [False, True, True],
+        "is_residual": True,
+        "in_channels": 12,
+        "out_channels": 12,
+        "patch_size": 2,
+        "scale_factor_spatial": 16,
+        "latents_mean": [0.0] * 48,
+        "latents_std": [1.0] * 48,
+    },
+}
+TILE = 256
 SHORT, LONG = 81, 121
 SMALL, BIG = 2048, 8192
 
@@ -69,6 +90,8 @@ def main() -> int:
         each, of_chunk = figures(spec)
         sys.stdout.write(f"{spec.key}: {each:,.0f} bytes a token, {of_chunk:,.0f} more for each "
                          "token of a chunk\n")  # fmt: skip
+    for name, config in VAES.items():
+        sys.stdout.write(f"{name}: {of_tile(config):,.0f} bytes a pixel of a tile, in fp32\n")
     return 0
 
 
@@ -118,6 +141,18 @@ def build(spec: ModelSpec) -> Any:
         if not kept & set(name.split(".")):
             weight.data = weight.data.to(torch.bfloat16)
     return module
+
+
+def of_tile(config: dict[str, Any]) -> float:
+    """Peak bytes of decoding a tile, for each of its pixels; four latent frames tell."""
+    with torch.device("meta"):
+        vae: Any = AutoencoderKLWan(**config).eval()
+        cells = TILE // vae.config.scale_factor_spatial
+        latents = torch.empty(1, vae.config.z_dim, 4, cells, cells)
+    with torch.no_grad(), LiveBytes(vae) as live:
+        for part in moments(vae, latents, lambda: None):
+            del part
+    return live.peak / TILE**2
 
 
 @contextmanager

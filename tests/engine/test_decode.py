@@ -96,7 +96,11 @@ def test_one_that_was_stopped_leaves_the_vae_as_it_was(demo_models: Path, tile: 
     assert np.array_equal(list(decode(vae, latents, made, lambda: None)), whole)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(300)
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak of a process from /proc")
 def test_tiles_leave_no_more_than_bytes_behind() -> None:
-    ours, theirs = peaks.of("decode-ours"), peaks.of("decode-stock")
-    assert ours < 0.4 * theirs, f"{ours / 1e6:.0f} against {theirs / 1e6:.0f} MB"
+    """Stock has every tile and the whole result in fp32 at once."""
+    saved = peaks.of("decode-stock") - peaks.of("decode-ours")
+    width, height, frames = peaks.VIDEO
+    assert saved > 1.5 * width * height * frames * 3 * 4, f"{saved / 1e6:.0f} MB"

@@ -104,6 +104,8 @@ def test_group_offload_must_come_after_it(both: Both, wrapped: str) -> None:
             Lean(stock, 64)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(300)
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak of a process from /proc")
 def test_a_forward_keeps_far_less_alive() -> None:
     """The peaks of two processes, one for each forward, over what they were before it."""

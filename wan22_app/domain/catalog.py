@@ -64,8 +64,8 @@ class Costs(Value):
     ``transformer_bytes`` is one expert in bf16. Activations are those of the engine's own forward,
     per token of the sequence and per token of a chunk (``python -m tools.count_memory``); FLOPs
     those of one forward, per token and per squared token (attention), fitted to counts on meta
-    tensors; the VAE figures are its fp32 weights, the working set per pixel of a tile, and bytes
-    per decoded pixel kept.
+    tensors; the VAE figures are its fp32 weights and the working set per pixel of a tile, counted
+    as the activations are.
     """
 
     transformer_bytes: int
@@ -78,7 +78,6 @@ class Costs(Value):
     flops_per_token: float
     flops_per_token_squared: float
     vae_bytes_per_tile_pixel: float
-    vae_bytes_per_output_pixel: float
 
 
 class ModelSpec(Value):
@@ -150,8 +149,7 @@ _A14B_COSTS = Costs(
     activation_bytes_per_chunk_token=81_924,
     flops_per_token=2.441e10,
     flops_per_token_squared=8.184e5,
-    vae_bytes_per_tile_pixel=20_500,
-    vae_bytes_per_output_pixel=37.5,
+    vae_bytes_per_tile_pixel=19_500,
 )
 _5B_COSTS = Costs(
     transformer_bytes=int(10.0 * GB),
@@ -163,8 +161,7 @@ _5B_COSTS = Costs(
     activation_bytes_per_chunk_token=49_156,
     flops_per_token=8.98e9,
     flops_per_token_squared=3.655e5,
-    vae_bytes_per_tile_pixel=21_400,
-    vae_bytes_per_output_pixel=42.0,
+    vae_bytes_per_tile_pixel=21_600,
 )
 
 T2V_A14B = ModelSpec(

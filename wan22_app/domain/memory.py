@@ -7,7 +7,7 @@ was measured on a card yet, so every plan is an estimate and says so on the page
 from typing import Literal
 
 from wan22_app.domain.catalog import GB, Costs, ModelSpec, Precision
-from wan22_app.domain.generation import GenerationRequest, geometry
+from wan22_app.domain.generation import GenerationRequest, Geometry, geometry
 from wan22_app.domain.values import Value
 
 Offload = Literal["none", "model", "block"]
@@ -139,7 +139,7 @@ def _plan(
     weights = _weights_on_device(spec.costs, offload, scale)
     tokens = spec.tokens(made.width, made.height, made.frames)
     denoise = weights + scale * _activations(spec.costs, tokens)
-    decode = _decode_bytes(spec.costs, made.width, made.height, made.frames, tile)
+    decode = _decode_bytes(spec.costs, made, tile)
     text = spec.costs.text_bytes * scale if offload == "none" else 0
     peak = CONTEXT_BYTES + int(FRAGMENTATION * (max(denoise, decode) + text))
     all_weights = int(_all_weights(spec.costs, scale))
@@ -151,7 +151,9 @@ def _plan(
         offload=offload,
         tile=tile,
         peak_vram_bytes=0 if on_cpu else peak,
-        peak_ram_bytes=ram + (int(max(denoise - weights, decode)) if on_cpu else 0),
+        peak_ram_bytes=ram
+        + _picture_bytes(made, tile)
+        + (int(max(denoise - weights, decode)) if on_cpu else 0),
         seconds=_seconds(spec, request, device),
     )
 
@@ -180,10 +182,21 @@ def _weights_on_device(costs: Costs, offload: Offload, scale: float) -> float:
     return scale * RESIDENT_BLOCKS * costs.block_bytes + costs.vae_bytes
 
 
-def _decode_bytes(costs: Costs, width: int, height: int, frames: int, tile: int | None) -> float:
-    pixels = min(tile, width) * min(tile, height) if tile else width * height
-    kept = costs.vae_bytes_per_output_pixel * width * height * frames
-    return costs.vae_bytes + costs.vae_bytes_per_tile_pixel * pixels + kept
+def _decode_bytes(costs: Costs, made: Geometry, tile: int | None) -> float:
+    """On the device: frames leave it as soon as they are final."""
+    pixels = made.width * made.height
+    if tile is not None:
+        pixels = min(tile, made.width) * min(tile, made.height)
+    return costs.vae_bytes + costs.vae_bytes_per_tile_pixel * pixels
+
+
+def _picture_bytes(made: Geometry, tile: int | None) -> int:
+    """In main memory: all frames as bytes, and two rows of tiles in fp32; without tiles next to
+    nothing, as each frame is encoded at once."""
+    if tile is None:
+        return 0
+    row = made.width * made.frames * min(tile, made.height)
+    return 3 * (made.width * made.height * made.frames + 2 * 4 * row)
 
 
 def _seconds(spec: ModelSpec, request: GenerationRequest, device: Device) -> float | None:

@@ -60,7 +60,7 @@ def decode(vae: Any, latents: torch.Tensor, made: Geometry, on_call: OnCall) -> 
     latents = _denormalised(_brought(vae), latents)
     grid, patch = Grid.of(vae, latents), vae.config.patch_size or 1
     batches = (
-        (_bytes(part, patch) for part in _moments(vae, latents, on_call))
+        (_bytes(part, patch) for part in moments(vae, latents, on_call))
         if grid.tiles == 1
         else [_from_tiles(vae, latents, grid, on_call)]
     )
@@ -92,7 +92,7 @@ def _denormalised(vae: Any, latents: torch.Tensor) -> torch.Tensor:
     return latents / std + mean
 
 
-def _moments(vae: Any, latents: torch.Tensor, on_call: OnCall) -> Iterator[torch.Tensor]:
+def moments(vae: Any, latents: torch.Tensor, on_call: OnCall) -> Iterator[torch.Tensor]:
     """The decoder's output for one latent frame after the other, ``[1, C, f, H, W]``."""
     vae.clear_cache()
     for index in range(latents.shape[2]):
@@ -121,7 +121,7 @@ def _from_tiles(vae: Any, latents: torch.Tensor, grid: Grid, on_call: OnCall) ->
         row: list[torch.Tensor] = []
         for column, left in enumerate(grid.lefts):
             part = latents[:, :, :, top : top + grid.height, left : left + grid.width]
-            tile = torch.cat([one.cpu() for one in _moments(vae, part, on_call)], dim=2)
+            tile = torch.cat([one.cpu() for one in moments(vae, part, on_call)], dim=2)
             if above:
                 tile = vae.blend_v(above[column], tile, blend_v)
             if row:

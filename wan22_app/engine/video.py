@@ -47,8 +47,8 @@ class Abandoned(Exception):
 class Writing:
     """Encodes on a thread of its own what is put, while the next frames are decoded.
 
-    The thread ends with the block. What it raised is raised by the next call here, in the end by
-    ``wait``. A frame is ``[H, W, 3]`` with even sides.
+    The thread ends with the block. What it raised is raised by the next ``put`` or ``is_done``. A
+    frame is ``[H, W, 3]`` with even sides.
     """
 
     def __init__(self, film: Film):
