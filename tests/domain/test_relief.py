@@ -40,7 +40,7 @@ def rungs(
 
 def test_decoding_gets_smaller_tiles_then_more_offload() -> None:
     tried = rungs(CARD, Stage.DECODING, 832)
-    assert [rung.tile for rung in tried] == [256, 192, 128, 96, 64, 64, 64]
+    assert [rung.tile for rung in tried] == [768, 512, 384, 256, 192, 128, 96, 64, 64, 64]
     assert [rung.offload for rung in tried][-2:] == ["model", "block"]
 
 

@@ -63,7 +63,7 @@ def train_flow(
     workshop: Workshop,
     stage: Stage,
     transformer: WanTransformer3DModel,
-    material: Sequence[Clips],
+    material: Callable[[], Sequence[Clips]],
     condition: Condition,
     embed: Embed,
     *,
@@ -71,11 +71,16 @@ def train_flow(
     sigmas: tuple[float, float] = (0.0, 1.0),
     look: Callable[[int], None] = lambda step: None,
 ) -> None:
-    """Train in place for noise levels in this range; ``batch`` clips of the native size a step."""
-    often = [clips.format.often for clips in material]
+    """Train in place for noise levels in this range; ``batch`` clips of the native size a step.
+
+    ``material`` is made only when there is a step to do.
+    """
+    kept: list[Clips] = []
 
     def loss(step: int, chance: random.Random) -> torch.Tensor:
-        clips = chance.choices(material, often)[0]
+        if not kept:
+            kept.extend(material())
+        clips = chance.choices(kept, [each.format.often for each in kept])[0]
         count = batch * clips.format.crowd
         picked = [chance.randrange(len(clips.scenes)) for _ in range(count)]
         prompts = [told(chance, clips, index) for index in picked]

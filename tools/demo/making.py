@@ -4,7 +4,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -95,7 +95,7 @@ class Making:
         if self._is_there(DEMO_TI2V):
             return
         vae = self.vae_5b
-        clips = self._clips("5b", vae, FIVE_B, (*FULL, SMALL))
+        clips = partial(self._clips, "5b", vae, FIVE_B, (*FULL, SMALL))
         transformer = self._seeded("ti2v", lambda: build_transformer(48, 48))
         pipeline = WanPipeline(
             **self._common(vae), transformer=transformer, transformer_2=None, expand_timesteps=True
@@ -117,7 +117,8 @@ class Making:
 
     def outlines(self) -> None:
         """A LoRA for each of T2V's experts."""
-        clips = self._clips("a14b-outlined", self.vae_a14b, A14B, share=0.15, outlined=True)
+        vae = self.vae_a14b
+        clips = cache(partial(self._clips, "a14b-outlined", vae, A14B, share=0.15, outlined=True))
         for name in ("high", "low"):
             expert = self._t2v_expert(name)
             stage = self._stage(f"lora-{name}", 400, 2e-3)
@@ -157,16 +158,14 @@ class Making:
             **self._common(self.vae_a14b), transformer=transformer, transformer_2=None
         )
         stage = self._stage("trunk", 3000, 2e-3)
-        clips = self._clips("a14b", self.vae_a14b, A14B, (*FULL, SMALL))
+        clips = partial(self._clips, "a14b", self.vae_a14b, A14B, (*FULL, SMALL))
         self._train(stage, transformer, clips, flow.from_text, batch=24,
                     look=lambda step: self._look("trunk", pipeline))  # fmt: skip
         return transformer
 
-    @cached_property
     def _t2v_clips(self) -> list[Clips]:
         return self._clips("a14b", self.vae_a14b, A14B)
 
-    @cached_property
     def _i2v_clips(self) -> list[Clips]:
         return self._clips("a14b-given", self.vae_a14b, A14B, share=0.3, conditioned=True)
 
@@ -231,7 +230,7 @@ class Making:
         self,
         stage: Stage,
         transformer: WanTransformer3DModel,
-        clips: Sequence[Clips],
+        clips: Callable[[], Sequence[Clips]],
         condition: flow.Condition,
         *,
         batch: int,

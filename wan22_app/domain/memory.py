@@ -12,6 +12,10 @@ from wan22_app.domain.values import Value
 
 Offload = Literal["none", "model", "block"]
 DEFAULT_TILE = 256
+LARGE_TILES = (1024, 768, 640, 512, 384)
+"""Sides in pixels that are used where a card has the room."""
+TILE_SHARE = 0.75
+"""Of a card's memory that large tiles may bring the peak to."""
 CHUNK = 8192
 """Tokens that a transformer's block works on at a time; a block of fewer is as fast, with less."""
 CONTEXT_BYTES = int(0.7 * GB)
@@ -133,18 +137,21 @@ def _vram_cure(spec: ModelSpec, request: GenerationRequest) -> str:
 def _plan(
     spec: ModelSpec, request: GenerationRequest, device: Device, offload: Offload
 ) -> MemoryPlan:
-    made = geometry(spec, request)
-    tile = _tile(request, made.width, made.height)
+    costs, made = spec.costs, geometry(spec, request)
     scale = BYTES_PER_WEIGHT[request.precision] / 2
-    weights = _weights_on_device(spec.costs, offload, scale)
+    weights = _weights_on_device(costs, offload, scale)
     tokens = spec.tokens(made.width, made.height, made.frames)
-    denoise = weights + scale * _activations(spec.costs, tokens)
-    decode = _decode_bytes(spec.costs, made, tile)
-    text = spec.costs.text_bytes * scale if offload == "none" else 0
-    peak = CONTEXT_BYTES + int(FRAGMENTATION * (max(denoise, decode) + text))
-    all_weights = int(_all_weights(spec.costs, scale))
+    denoise = weights + scale * _activations(costs, tokens)
+    # While pictures are made, only what is never offloaded lies beside the VAE.
+    beside = weights - costs.vae_bytes if offload == "none" else 0.0
+    given = _given_bytes(spec, request, made)
+    tile = _tile(request, device, made, costs, max(denoise, _roomy(device)) - beside - given)
+    pictures = beside + given + _decode_bytes(costs, made, tile)
+    text = costs.text_bytes * scale if offload == "none" else 0
+    peak = CONTEXT_BYTES + int(FRAGMENTATION * (max(denoise, pictures) + text))
+    all_weights = int(_all_weights(costs, scale))
     on_cpu = device.kind == "cpu"
-    ram = PROCESS_BYTES + (all_weights if on_cpu or offload != "none" else spec.costs.text_bytes)
+    ram = PROCESS_BYTES + (all_weights if on_cpu or offload != "none" else costs.text_bytes)
     return MemoryPlan(
         device=device.torch_name,
         precision=request.precision,
@@ -153,9 +160,15 @@ def _plan(
         peak_vram_bytes=0 if on_cpu else peak,
         peak_ram_bytes=ram
         + _picture_bytes(made, tile)
-        + (int(max(denoise - weights, decode)) if on_cpu else 0),
+        + (int(max(denoise - weights, pictures - beside)) if on_cpu else 0),
         seconds=_seconds(spec, request, device),
     )
+
+
+def _roomy(device: Device) -> float:
+    """Bytes that tiles may fill, with their share of the slack: beyond that, and beyond what
+    denoising takes anyway, other programs on the card would be squeezed for little."""
+    return TILE_SHARE * device.total_bytes / FRAGMENTATION - CONTEXT_BYTES
 
 
 def _activations(costs: Costs, tokens: int) -> float:
@@ -164,10 +177,23 @@ def _activations(costs: Costs, tokens: int) -> float:
     return costs.activation_bytes_per_token * tokens + chunk
 
 
-def _tile(request: GenerationRequest, width: int, height: int) -> int | None:
-    """Tiling starts only where a side exceeds the tile, as in diffusers."""
-    tile = DEFAULT_TILE if request.tile == "auto" else request.tile
-    return tile if max(width, height) > tile else None
+def _tile(
+    request: GenerationRequest, device: Device, made: Geometry, costs: Costs, room: float
+) -> int | None:
+    """The side of the tiles, None for one piece; by itself the largest that fits into ``room``.
+
+    Tiles overlap, so fewer of them are less work. Tiling starts only where a side exceeds the tile,
+    as in diffusers.
+    """
+    longest = max(made.width, made.height)
+    if request.tile != "auto":
+        return request.tile if longest > request.tile else None
+    if device.kind == "cuda":
+        for side in (longest, *(tile for tile in LARGE_TILES if tile < longest)):
+            tile = None if side == longest else side
+            if _decode_bytes(costs, made, tile) <= room:
+                return tile
+    return DEFAULT_TILE if longest > DEFAULT_TILE else None
 
 
 def _all_weights(costs: Costs, scale: float) -> float:
@@ -188,6 +214,14 @@ def _decode_bytes(costs: Costs, made: Geometry, tile: int | None) -> float:
     if tile is not None:
         pixels = min(tile, made.width) * min(tile, made.height)
     return costs.vae_bytes + costs.vae_bytes_per_tile_pixel * pixels
+
+
+def _given_bytes(spec: ModelSpec, request: GenerationRequest, made: Geometry) -> float:
+    """A14B encodes as many frames as it makes, nearly all of them grey: they lie there in fp32, and
+    once more on their way through."""
+    if request.image is None or spec.boundary is None:
+        return 0.0
+    return 2 * 4 * 3 * made.width * made.height * made.frames
 
 
 def _picture_bytes(made: Geometry, tile: int | None) -> int:

@@ -11,7 +11,7 @@ from wan22_app.domain.memory import MemoryPlan, Offload
 from wan22_app.domain.values import Value
 
 OFFLOADS: tuple[Offload, ...] = ("none", "model", "block")
-TILES = (256, 192, 128, 96, 64)
+TILES = (768, 512, 384, 256, 192, 128, 96, 64)
 """Sides in pixels, each a multiple of what every layout can tile by."""
 TILED = (Stage.IMAGE, Stage.DECODING)
 CHUNKS = (2048, 512)

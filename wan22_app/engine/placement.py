@@ -7,8 +7,9 @@ from diffusers.hooks import apply_group_offloading
 
 from wan22_app.domain.memory import MemoryPlan
 
-TILE_OVERLAP = 4
-"""A tile overlaps its neighbour by a quarter, as diffusers' own defaults (256 and 192) do."""
+MOST_OVERLAP = 64
+"""A tile overlaps its neighbour by a quarter, and by 64 pixels at most: at diffusers' own default
+of 256 that is its stride of 192, and a larger tile has no wider seams to hide."""
 
 
 def place(pipeline: Any, plan: MemoryPlan) -> None:
@@ -50,7 +51,7 @@ def tile_vae(vae: Any, tile: int | None) -> None:
     if tile is None:
         vae.disable_tiling()
         return
-    stride = tile - tile // TILE_OVERLAP
+    stride = tile - min(tile // 4, MOST_OVERLAP)
     vae.enable_tiling(
         tile_sample_min_height=tile,
         tile_sample_min_width=tile,

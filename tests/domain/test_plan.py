@@ -1,0 +1,79 @@
+"""Where a run is placed: never over the budget, and as large in its tiles as there is room for."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wan22_app.domain.catalog import GB, I2V_A14B, REAL_SPECS, T2V_A14B, TI2V_5B, ModelSpec, Size
+from wan22_app.domain.generation import GenerationRequest, ImageRef
+from wan22_app.domain.memory import Device, Host, MemoryPlan, WontFit, plan_memory
+
+HOST = Host(total_bytes=10**12, available_bytes=10**12, cores=8)
+IMAGE = ImageRef(sha256="0" * 64, width=100, height=100)
+
+
+def request(spec: ModelSpec, size: Size | None = None, **fields: object) -> GenerationRequest:
+    size = size or spec.size
+    values: dict[str, object] = {"prompt": "x", "width": size.width, "height": size.height}
+    if spec is I2V_A14B:
+        values["image"] = IMAGE
+    return GenerationRequest.build(spec, {**values, **fields}, 1)
+
+
+def card(gigabytes: float) -> Device:
+    size = int(gigabytes * GB)
+    return Device(kind="cuda", name="card", total_bytes=size, free_bytes=size)
+
+
+def plan(
+    spec: ModelSpec, gigabytes: float, size: Size | None = None, **fields: object
+) -> MemoryPlan:
+    found = plan_memory(spec, request(spec, size, **fields), card(gigabytes), HOST)
+    assert isinstance(found, MemoryPlan), found
+    return found
+
+
+@pytest.mark.parametrize(
+    ("gigabytes", "tile"), [(8, 384), (12, 512), (16, 640), (24, 1024), (48, None)]
+)
+def test_a_larger_card_decodes_in_larger_tiles(gigabytes: float, tile: int | None) -> None:
+    found = plan(T2V_A14B, gigabytes)
+    assert found.tile == tile
+    assert found.peak_vram_bytes <= gigabytes * GB
+
+
+@pytest.mark.parametrize("spec", REAL_SPECS)
+def test_720p_fits_into_eight_gigabytes(spec: ModelSpec) -> None:
+    assert plan(spec, 8).offload == "block"
+
+
+def test_a_tile_that_was_chosen_stays() -> None:
+    assert plan(T2V_A14B, 48, tile=128).tile == 128
+    assert plan(T2V_A14B, 6, tile=256).tile == 256
+
+
+def test_on_the_processor_tiles_are_small() -> None:
+    device = Device(kind="cpu", name="cpu")
+    found = plan_memory(TI2V_5B, request(TI2V_5B), device, HOST)
+    assert isinstance(found, MemoryPlan)
+    assert found.tile == 256
+
+
+@given(
+    st.sampled_from(REAL_SPECS),
+    st.data(),
+    st.floats(4, 200),
+    st.sampled_from(["auto", "none", "model", "block"]),
+    st.sampled_from(["auto", 64, 128, 256]),
+)
+def test_every_plan_keeps_within_the_card(
+    spec: ModelSpec, data: st.DataObject, gigabytes: float, offload: str, tile: object
+) -> None:
+    size = data.draw(st.sampled_from(spec.sizes))
+    wish = request(spec, size, offload=offload, tile=tile)
+    found = plan_memory(spec, wish, card(gigabytes), HOST)
+    if isinstance(found, WontFit):
+        assert found.needed_bytes > found.available_bytes == int(gigabytes * GB)
+    else:
+        assert found.peak_vram_bytes <= int(gigabytes * GB)
+        assert offload in ("auto", found.offload)
