@@ -5,8 +5,8 @@ queries and the feed-forward run over chunks of the sequence and residuals are a
 that the hidden states, the keys, the values and one chunk are all. TI2V-5B's timesteps for each
 token are two distinct ones at most, of which only the rows are kept.
 
-Inference only. In bf16 the results are stock's to the bit; in fp32 to the bit where the sequence
-is one chunk and has one timestep, else within rounding (``tests/engine/test_lean.py``).
+Inference only. Where the sequence is one chunk and has one timestep the results are stock's to the
+bit; else within rounding, in bf16 as near to fp32's as stock's are (``tests/engine/test_lean.py``).
 """
 
 from collections.abc import Iterator
