@@ -61,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def example() -> Image.Image:
     """A red circle in the middle, where it may go anywhere from."""
     side = 2 * DEMO_T2V.size.width
-    circle = Thing("red", "circle", "right", side / 2, 0.56 * side, 0.13 * side, room=0)
+    circle = Thing("red", "circle", "right", side / 2, 0.56 * side, 0.13 * side, (0, 0, 0, 0))
     return picture(pixels(render(Scene(side, side, "black", (circle,)), 1))[0])
 
 

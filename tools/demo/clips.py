@@ -1,7 +1,6 @@
 """The clips that the transformers learn from: scenes as normalised latents, made once and kept.
 
-A scene follows from the seed and its number, so only latents are stored; its prompt is told anew
-each time that the clip is used.
+A scene follows from the seed and its number, so only latents are stored.
 """
 
 # pyright: reportArgumentType=false, reportAttributeAccessIssue=false
@@ -21,6 +20,7 @@ from tools.demo.vae import FRAMES, SIZES
 
 BATCH = 32
 FIRST, BOTH = "first", "first and last"
+LATENTS = "latents"
 
 
 @dataclass(frozen=True)
@@ -50,17 +50,15 @@ T2V's trunk drew shapeless blobs after 50,000 clips of the full sizes alone."""
 
 @dataclass(frozen=True)
 class Clips:
-    """Scenes of one format with their latents ``[N, C, T, H, W]``.
+    """Scenes of one size as a transformer sees them.
 
-    ``conditions`` holds, for I2V-A14B, the 20 further channels with the first frame given, and
-    with first and last. ``objects`` ``[N, 1, T, H, W]`` is 1 where a cell of the latents holds some
-    of an object, else 0.
+    ``layers`` are ``[N, C, T, H, W]``: normalised latents and, for I2V-A14B, the 20 further
+    channels with the first frame given, and with first and last. ``objects`` ``[N, 1, T, H, W]`` is
+    1 where a cell of the latents holds some of an object, else 0.
     """
 
-    format: Format
     scenes: list[Scene]
-    latents: torch.Tensor
-    conditions: dict[str, torch.Tensor]
+    layers: dict[str, torch.Tensor]
     objects: torch.Tensor
 
 
@@ -69,61 +67,46 @@ def make_clips(
     name: str,
     vae: AutoencoderKLWan,
     layout: Layout,
-    formats: Sequence[Format],
+    format: Format,
     *,
-    share: float = 1.0,
     conditioned: bool = False,
     outlined: bool = False,
-) -> list[Clips]:
-    """Clips of each format; ``share`` makes them fewer."""
-    made: list[Clips] = []
-    for each in formats:
-        width, height = each.size
-        parts = []
-        for index in range(max(1, round(each.batches * share))):
-            label = f"{name}-{width}x{height}-{index}"
-            parts.append(_batch(workshop, label, each, vae, layout, conditioned, outlined))
-        scenes = [scene for part in parts for scene in part.scenes]
-        conditions = {
-            kind: torch.cat([part.conditions[kind] for part in parts])
-            for kind in parts[0].conditions
-        }
-        latents = torch.cat([part.latents for part in parts])
-        objects = torch.stack([part.objects for part in parts]).flatten(0, 1)
-        made.append(Clips(each, scenes, latents, conditions, objects))
-    workshop.say(f"{name}: {sum(len(clips.scenes) for clips in made)} clips")
-    return made
-
-
-def _batch(
-    workshop: Workshop,
-    label: str,
-    format: Format,
-    vae: AutoencoderKLWan,
-    layout: Layout,
-    conditioned: bool,
-    outlined: bool,
 ) -> Clips:
-    chance = workshop.chance("clips", label)
-    scenes = [draw_scene(chance, *format.size) for _ in range(BATCH)]
-    if outlined:
-        scenes = [replace(scene, outlined=True) for scene in scenes]
-    objects = torch.stack([presence(scene, layout) for scene in scenes])[:, None]
-    path = workshop.path(f"clips-{label}.pt")
-    if path.exists():
-        state = torch.load(path, weights_only=True)
-        return Clips(format, scenes, state["latents"], state["conditions"], objects)
+    """The clips of a format, read where they were made before."""
+    scenes: list[Scene] = []
+    parts: list[dict[str, torch.Tensor]] = []
+    for index in range(format.batches):
+        label = f"{name}-{format.size[0]}x{format.size[1]}-{index}"
+        chance = workshop.chance("clips", label)
+        drawn = [draw_scene(chance, *format.size) for _ in range(BATCH)]
+        if outlined:
+            drawn = [replace(scene, outlined=True) for scene in drawn]
+        path = workshop.path(f"clips-{label}.pt")
+        if not path.exists():
+            new = path.with_suffix(".new")
+            torch.save(layers_of(vae, layout, drawn, conditioned=conditioned), new)
+            new.replace(path)
+        scenes += drawn
+        parts.append(torch.load(path, weights_only=True))
+    layers = {kind: torch.cat([part[kind] for part in parts]) for kind in parts[0]}
+    return Clips(scenes, layers, objects_of(scenes, layout))
+
+
+def layers_of(
+    vae: AutoencoderKLWan, layout: Layout, scenes: Sequence[Scene], *, conditioned: bool
+) -> dict[str, torch.Tensor]:
+    """What a transformer sees of scenes of one size, see ``Clips``."""
     videos = [render(scene, FRAMES) for scene in scenes]
-    fours = [torch.stack(videos[at : at + 4]) for at in range(0, BATCH, 4)]
-    latents = torch.cat([encode(vae, four) for four in fours])
-    conditions: dict[str, torch.Tensor] = {}
+    fours = [torch.stack(videos[at : at + 4]) for at in range(0, len(videos), 4)]
+    layers = {LATENTS: torch.cat([encode(vae, four) for four in fours])}
     for kind, last in {FIRST: False, BOTH: True}.items() if conditioned else ():
-        given = [condition(vae, layout, video, last=last) for video in videos]
-        conditions[kind] = torch.cat(given)
-    new = path.with_suffix(".new")
-    torch.save({"latents": latents, "conditions": conditions}, new)
-    new.replace(path)
-    return Clips(format, scenes, latents, conditions, objects)
+        layers[kind] = torch.cat([condition(vae, layout, video, last=last) for video in videos])
+    return layers
+
+
+def objects_of(scenes: Sequence[Scene], layout: Layout) -> torch.Tensor:
+    """Where there are objects, ``[N, 1, T, H, W]``."""
+    return torch.stack([presence(scene, layout) for scene in scenes])[:, None]
 
 
 def presence(scene: Scene, layout: Layout) -> torch.Tensor:

@@ -17,9 +17,11 @@ import torch
 from diffusers import WanTransformer3DModel
 from diffusers.models.transformers.transformer_wan import WanAttnProcessor
 
-from tools.demo.clips import BOTH, FIRST, Clips
+from tools.demo.clips import BOTH, FIRST, LATENTS, Clips
 from tools.demo.language import tell
 from tools.demo.networks import TEXT_LENGTH
+from tools.demo.scenes import Scene
+from tools.demo.stock import Stock
 from tools.demo.text import FOLDED
 from tools.demo.training import Stage, Workshop, train
 
@@ -55,15 +57,15 @@ class Batch:
     """0 where the answer was given, broadcast over the target."""
 
 
-Condition = Callable[[random.Random, Clips, list[int], torch.Tensor, torch.Tensor], Batch]
-"""From clips, their numbers, noise and sigma to a batch: how the layouts differ."""
+Condition = Callable[[random.Random, Clips, torch.Tensor, torch.Tensor], Batch]
+"""From clips, noise and sigma to a batch: how the layouts differ."""
 
 
 def train_flow(
     workshop: Workshop,
     stage: Stage,
     transformer: WanTransformer3DModel,
-    material: Callable[[], Sequence[Clips]],
+    material: Callable[[], Sequence[Stock]],
     condition: Condition,
     embed: Embed,
     *,
@@ -75,21 +77,20 @@ def train_flow(
 
     ``material`` is made only when there is a step to do.
     """
-    kept: list[Clips] = []
+    kept: list[Stock] = []
 
     def loss(step: int, chance: random.Random) -> torch.Tensor:
         if not kept:
             kept.extend(material())
-        clips = chance.choices(kept, [each.format.often for each in kept])[0]
-        count = batch * clips.format.crowd
-        picked = [chance.randrange(len(clips.scenes)) for _ in range(count)]
-        prompts = [told(chance, clips, index) for index in picked]
+        stock = chance.choices(kept, [each.format.often for each in kept])[0]
+        count = batch * stock.format.crowd
+        clips = stock.compose(chance, count)
         with torch.no_grad():
-            text = embed(prompts)
+            text = embed([told(chance, scene) for scene in clips.scenes])
         sigma = levels(count, *sigmas)
-        seen = condition(chance, clips, picked, torch.randn_like(clips.latents[picked]), sigma)
+        seen = condition(chance, clips, torch.randn_like(clips.layers[LATENTS]), sigma)
         velocity = transformer(seen.hidden, seen.timestep, text, return_dict=False)[0]
-        weight = weights_of(clips.objects[picked], sigma)
+        weight = weights_of(clips.objects, sigma)
         if seen.counted is not None:
             weight = weight * seen.counted
         error = (velocity - seen.target).square().mean(1, keepdim=True)
@@ -99,9 +100,9 @@ def train_flow(
     transformer.eval().requires_grad_(False)
 
 
-def told(chance: random.Random, clips: Clips, index: int) -> str:
-    """A new prompt for a clip, or none."""
-    return "" if chance.random() < UNPROMPTED else tell(chance, clips.scenes[index])[0]
+def told(chance: random.Random, scene: Scene) -> str:
+    """A new prompt for a scene, or none."""
+    return "" if chance.random() < UNPROMPTED else tell(chance, scene)[0]
 
 
 def levels(count: int, low: float, high: float) -> torch.Tensor:
@@ -122,28 +123,28 @@ def weights_of(objects: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
 
 
 def from_text(
-    chance: random.Random, clips: Clips, picked: list[int], noise: torch.Tensor, sigma: torch.Tensor
+    chance: random.Random, clips: Clips, noise: torch.Tensor, sigma: torch.Tensor
 ) -> Batch:
     """T2V: nothing but the noisy latents."""
-    clean = clips.latents[picked]
+    clean = clips.layers[LATENTS]
     return Batch(_mix(clean, noise, sigma), sigma * 1000, noise - clean)
 
 
 def from_channels(
-    chance: random.Random, clips: Clips, picked: list[int], noise: torch.Tensor, sigma: torch.Tensor
+    chance: random.Random, clips: Clips, noise: torch.Tensor, sigma: torch.Tensor
 ) -> Batch:
     """I2V: the encoded first frame, or first and last, as further channels."""
     kind = BOTH if chance.random() < LAST else FIRST
-    plain = from_text(chance, clips, picked, noise, sigma)
-    hidden = torch.cat([plain.hidden, clips.conditions[kind][picked]], dim=1)
+    plain = from_text(chance, clips, noise, sigma)
+    hidden = torch.cat([plain.hidden, clips.layers[kind]], dim=1)
     return Batch(hidden, plain.timestep, plain.target)
 
 
 def from_frame(
-    chance: random.Random, clips: Clips, picked: list[int], noise: torch.Tensor, sigma: torch.Tensor
+    chance: random.Random, clips: Clips, noise: torch.Tensor, sigma: torch.Tensor
 ) -> Batch:
     """TI2V: a timestep for each token; a given first frame is clean, at timestep 0."""
-    clean = clips.latents[picked]
+    clean = clips.layers[LATENTS]
     mixed = _mix(clean, noise, sigma)
     frames, height, width = clean.shape[2:]
     times = (sigma * 1000).view(-1, 1, 1, 1).repeat(1, frames, height // 2, width // 2)

@@ -3,7 +3,7 @@
 # pyright: reportArgumentType=false
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -18,7 +18,7 @@ from diffusers import (
 from transformers import PreTrainedTokenizerFast, UMT5EncoderModel
 
 from tools.demo import flow, scenes
-from tools.demo.clips import BATCH, FULL, SMALL, Clips, Format, make_clips
+from tools.demo.clips import BATCH, FULL, SMALL, Format
 from tools.demo.export import SETTINGS, export, replace_vae
 from tools.demo.language import tell
 from tools.demo.lora import save_lora, with_lora
@@ -36,6 +36,7 @@ from tools.demo.networks import (
 from tools.demo.sampling import Settings, sample
 from tools.demo.score import Score
 from tools.demo.sheets import save_sheet
+from tools.demo.stock import Stock, make_stock
 from tools.demo.text import embed, train_text
 from tools.demo.training import Stage, Workshop
 from tools.demo.vae import sharpen, train_vae
@@ -163,10 +164,10 @@ class Making:
                     look=lambda step: self._look("trunk", pipeline))  # fmt: skip
         return transformer
 
-    def _t2v_clips(self) -> list[Clips]:
+    def _t2v_clips(self) -> list[Stock]:
         return self._clips("a14b", self.vae_a14b, A14B)
 
-    def _i2v_clips(self) -> list[Clips]:
+    def _i2v_clips(self) -> list[Stock]:
         return self._clips("a14b-given", self.vae_a14b, A14B, share=0.3, conditioned=True)
 
     def _clips(
@@ -178,10 +179,13 @@ class Making:
         *,
         share: float = 1.0,
         **more: bool,
-    ) -> list[Clips]:
+    ) -> list[Stock]:
         """``share`` of the clips of these formats."""
-        share *= self.effort
-        return make_clips(self.workshop, name, vae, layout, formats, share=share, **more)
+        fewer = [
+            replace(each, batches=max(1, round(each.batches * share * self.effort)))
+            for each in formats
+        ]
+        return make_stock(self.workshop, name, vae, layout, fewer, **more)
 
     def _vae(
         self, name: str, product: str, build: Callable[[], AutoencoderKLWan], steps: int
@@ -209,7 +213,7 @@ class Making:
             return WanTransformer3DModel.from_pretrained(finished, torch_dtype=torch.float32)
         expert: Any = WanTransformer3DModel.from_config(self.trunk.config)
         expert.load_state_dict(self.trunk.state_dict())
-        stage = self._stage(f"t2v-{name}", {"high": 7000, "low": 5000}[name], 1.5e-3)
+        stage = self._stage(f"t2v-{name}", {"high": 9000, "low": 7000}[name], 1.5e-3)
         self._train(stage, expert, self._t2v_clips, flow.from_text, batch=24,
                     sigmas=self._sigmas(name, DEMO_T2V))  # fmt: skip
         return expert
@@ -230,7 +234,7 @@ class Making:
         self,
         stage: Stage,
         transformer: WanTransformer3DModel,
-        clips: Callable[[], Sequence[Clips]],
+        clips: Callable[[], Sequence[Stock]],
         condition: flow.Condition,
         *,
         batch: int,

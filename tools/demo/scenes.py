@@ -49,9 +49,14 @@ TILE = 16
 """Pixels of a stripe or of a checker."""
 
 
+Box = tuple[float, float, float, float]
+"""Left, top, width and height."""
+
+
 @dataclass(frozen=True)
 class Thing:
-    """One object. ``x`` and ``y`` are the middle of its path, which scales with ``room``.
+    """One object. ``x`` and ``y`` are the middle of its path, which stays in ``box`` and scales
+    with it.
 
     ``phase`` in 0..1 is where a circling object starts.
     """
@@ -62,8 +67,13 @@ class Thing:
     x: float
     y: float
     radius: float
-    room: float
+    box: Box
     phase: float = 0.0
+
+    @property
+    def room(self) -> float:
+        """The shorter side of the box."""
+        return min(self.box[2:])
 
     @property
     def facts(self) -> tuple[str, str, str]:
@@ -205,6 +215,35 @@ def depth(shape: str, dx: torch.Tensor, dy: torch.Tensor, radius: torch.Tensor) 
     return -((px - size) * along[1] - py * along[0]) / -length
 
 
+def spans(thing: Thing) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Lowest and highest middle, across and down, with which the whole path is inside the box.
+
+    Where it has no room the lowest is above the highest.
+    """
+    path = track(replace(thing, x=0.0, y=0.0), 17)
+    reach = REACH * path.radius
+    left, top, width, height = thing.box
+
+    def span(at: torch.Tensor, start: float, length: float) -> tuple[float, float]:
+        return start - float((at - reach).min()), start + length - float((at + reach).max())
+
+    return span(path.x, left, width), span(path.y, top, height)
+
+
+def on_grid(low: float, high: float) -> list[float]:
+    """Middles on the grid between these."""
+    return [float(GRID * n) for n in range(math.ceil(low / GRID), math.floor(high / GRID) + 1)]
+
+
+def repeats(background: str, dx: float, dy: float) -> bool:
+    """Whether the background is the same this many pixels away, in multiples of the grid."""
+    if background == "sky":
+        return dy == 0
+    if background == "striped":
+        return dx % (2 * TILE) == 0
+    return background != "checkered" or (dx + dy) % (2 * TILE) == 0
+
+
 def solo(scene: Scene, index: int) -> Scene:
     """The scene with one of its objects."""
     return replace(scene, things=(scene.things[index],))
@@ -214,9 +253,6 @@ def _look(chance: random.Random, background: str) -> tuple[str, str, str]:
     """Colour, shape and motion; white on white would be nothing to see."""
     colours = [name for name in COLOURS if not (name == "white" and background == "white")]
     return chance.choice(colours), chance.choice(SHAPES), chance.choice(MOTIONS)
-
-
-Box = tuple[float, float, float, float]
 
 
 def _halves(chance: random.Random, width: int, height: int) -> Sequence[Box]:
@@ -231,18 +267,13 @@ def _halves(chance: random.Random, width: int, height: int) -> Sequence[Box]:
 def _place(
     chance: random.Random, look: tuple[str, str, str], box: Box, radii: tuple[float, ...]
 ) -> Thing:
-    left, top, width, height = box
-    room = min(width, height)
     phase = chance.choice(PHASES)
-    thing = Thing(*look, 0.0, 0.0, chance.choice(radii) * room, room, phase)
-    path = track(thing, 17)
-    reach = REACH * path.radius
+    thing = Thing(*look, 0.0, 0.0, chance.choice(radii) * min(box[2:]), box, phase)
 
-    def middle(at: torch.Tensor, start: float, length: float) -> float:
-        """A middle on the grid at random, with all of the path inside where that is possible."""
-        low = start - float((at - reach).min())
-        high = start + length - float((at + reach).max())
-        inside = range(math.ceil(low / GRID), math.floor(high / GRID) + 1)
-        return float(GRID * (chance.choice(inside) if inside else round((low + high) / 2 / GRID)))
+    def middle(low: float, high: float) -> float:
+        """One at random; the best that there is when the path has no room."""
+        inside = on_grid(low, high)
+        return chance.choice(inside) if inside else float(GRID * round((low + high) / 2 / GRID))
 
-    return replace(thing, x=middle(path.x, left, width), y=middle(path.y, top, height))
+    across, down = spans(thing)
+    return replace(thing, x=middle(*across), y=middle(*down))

@@ -15,6 +15,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from tools.demo.muon import Muon
+
 SAVE_SECONDS = 60.0
 LOOK_SECONDS = 600.0
 REPORT_STEPS = 50
@@ -136,11 +138,7 @@ def _optimizers(weights: dict[str, nn.Parameter], rate: float) -> list[torch.opt
     others = [weight for name, weight in weights.items() if name not in matrices]
     made: list[torch.optim.Optimizer] = []
     if matrices:
-        made.append(
-            torch.optim.Muon(
-                matrices.values(), rate, weight_decay=0.01, adjust_lr_fn="match_rms_adamw"
-            )
-        )
+        made.append(Muon(matrices.values(), rate))
     if others:
         made.append(torch.optim.AdamW(others, rate, betas=(0.9, 0.95)))
     return made
