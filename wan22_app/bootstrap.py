@@ -193,7 +193,7 @@ def build_dispatcher(settings: Settings, command: Command | None = None) -> Disp
             probe=probe,
             executor=LocalExecutor(
                 (slot,),
-                command or partial(engine_command, device.torch_name, settings.idle_minutes * 60),
+                command or partial(engine_command, settings, device.torch_name),
                 settings.locks,
                 settings.logs,
             ),
@@ -261,7 +261,7 @@ def downloader_command(download_id: str) -> Sequence[str]:
     return (sys.executable, "-m", "wan22_app.downloader", download_id)
 
 
-def engine_command(device: str, idle_seconds: float, slot: str, lock: Path) -> Sequence[str]:
+def engine_command(settings: Settings, device: str, slot: str, lock: Path) -> Sequence[str]:
     """The command line of an engine process."""
     return (
         sys.executable,
@@ -269,5 +269,6 @@ def engine_command(device: str, idle_seconds: float, slot: str, lock: Path) -> S
         *("--slot", slot),
         *("--lock", str(lock)),
         *("--device", device),
-        *("--idle-seconds", str(idle_seconds)),
+        *("--embeddings", str(settings.embeddings)),
+        *("--idle-seconds", str(settings.idle_minutes * 60)),
     )

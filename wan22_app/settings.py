@@ -151,6 +151,11 @@ class Settings(BaseSettings):
         return self.data / "latents"
 
     @property
+    def embeddings(self) -> Path:
+        """Prompts as the text encoders have read them; the engines keep the folder small."""
+        return self.data / "embeddings"
+
+    @property
     def logs(self) -> Path:
         """Logs of the dispatcher and the engines."""
         return self.data / "logs"
@@ -170,6 +175,7 @@ class Settings(BaseSettings):
             self.loras,
             self.uploads,
             self.latents,
+            self.embeddings,
             self.logs,
             self.locks,
         )

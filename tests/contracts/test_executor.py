@@ -17,6 +17,7 @@ from wan22_app.domain.catalog import DEMO_T2V, ModelEntry, WeightsState
 from wan22_app.domain.events import Cancelled, Crashed, Done, Event
 from wan22_app.domain.work import Work
 from wan22_app.ports import Run
+from wan22_app.settings import Settings
 
 SLOT = "cpu"
 PATIENCE_S = 90.0
@@ -28,7 +29,7 @@ def scripted(slot: str, lock_file: Path) -> Sequence[str]:
 
 
 def real(slot: str, lock_file: Path) -> Sequence[str]:
-    return engine_command("cpu", 60.0, slot, lock_file)
+    return engine_command(Settings(data=lock_file.parent), "cpu", slot, lock_file)
 
 
 @pytest.fixture

@@ -22,8 +22,8 @@ SMALL = {"width": 64, "height": 64, "frames": 9, "steps": 4, "seed": 7}
 
 
 @pytest.fixture(scope="session")
-def engine() -> Engine:
-    return Engine(save_every_s=0)
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
+    return Engine(tmp_path_factory.mktemp("embeddings"), save_every_s=0)
 
 
 @pytest.fixture(scope="session")

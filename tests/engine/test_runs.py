@@ -120,10 +120,10 @@ def test_a_cancel_in_any_stage_leaves_a_good_pipeline(generate: Generate, stage:
     assert not again.steps(Stage.LOADING), "it stayed warm"
 
 
-def test_a_cancel_while_loading_is_obeyed(work: Make) -> None:
+def test_a_cancel_while_loading_is_obeyed(work: Make, tmp_path: Path) -> None:
     import threading
 
-    engine, cancelled, events = Engine(), threading.Event(), list[object]()
+    engine, cancelled, events = Engine(tmp_path), threading.Event(), list[object]()
 
     def emit(event: object) -> None:
         events.append(event)
@@ -187,7 +187,9 @@ def test_damaged_weights_are_a_matter_of_weights(
     sound = work("demo-t2v")
     entry = sound.entry.model_copy(update={"folder": str(broken)})
     events: list[object] = []
-    Engine().run(sound.model_copy(update={"entry": entry}), events.append, threading.Event())
+    Engine(tmp_path).run(
+        sound.model_copy(update={"entry": entry}), events.append, threading.Event()
+    )
     assert getattr(events[-1], "kind", None) == "weights"
 
 

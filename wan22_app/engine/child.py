@@ -10,6 +10,7 @@ import os
 import queue
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
@@ -52,6 +53,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--slot", required=True)
     parser.add_argument("--lock", required=True, help="lock file of the slot")
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--embeddings", type=Path, required=True, help="folder of read prompts")
     parser.add_argument("--idle-seconds", type=float, default=600.0)
     parser.add_argument("--save-seconds", type=float, default=30.0, help="between saved latents")
     return parser.parse_args(argv)
@@ -61,10 +63,11 @@ def _serve(channel: Channel, args: argparse.Namespace) -> int:
     for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
         os.environ[name] = "1"  # weights are fetched elsewhere; a run never waits for a network
     # Late: importing torch takes seconds and must not happen without the lock.
-    from wan22_app.engine.engine import Engine, use_threads, versions
+    from wan22_app.engine.engine import Engine, use_threads
+    from wan22_app.engine.versions import versions
 
     use_threads(_usable_cores() - 1)
-    engine = Engine(args.save_seconds)
+    engine = Engine(args.embeddings, args.save_seconds)
     channel.say(Ready(pid=os.getpid(), device=args.device, versions=versions(__version__)))
     while True:
         try:

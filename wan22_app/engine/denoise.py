@@ -1,7 +1,6 @@
 """The denoising loop. Our own, so that progress, cancel and resume are one mechanism."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -11,16 +10,9 @@ from wan22_app.domain.generation import GenerationRequest
 from wan22_app.engine.progress import Expert
 from wan22_app.engine.saved import Saved, Store, restore
 from wan22_app.engine.tasks import Task, timesteps
+from wan22_app.engine.text import Prompt
 
 OnStep = Callable[[Expert], None]
-
-
-@dataclass(frozen=True)
-class Prompt:
-    """Embeddings ``[1, L, D]`` in the transformer's type; ``negative`` is None without guidance."""
-
-    positive: torch.Tensor
-    negative: torch.Tensor | None
 
 
 def sampler(pipeline: Any, request: GenerationRequest) -> Any:

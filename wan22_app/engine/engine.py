@@ -5,7 +5,6 @@ import hashlib
 import os
 import threading
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -16,26 +15,29 @@ from wan22_app.domain.generation import Geometry, geometry
 from wan22_app.domain.output import Recipe
 from wan22_app.domain.work import Work
 from wan22_app.engine.decode import decode, decoder_calls
-from wan22_app.engine.denoise import Prompt, denoise
+from wan22_app.engine.denoise import denoise
 from wan22_app.engine.failures import CannotWrite, failure
-from wan22_app.engine.loading import Key, Loaded, load
+from wan22_app.engine.loading import Key, Loaded, components, load, reader_of
 from wan22_app.engine.loras import applied
 from wan22_app.engine.picture import fitted
 from wan22_app.engine.placement import tile_vae
 from wan22_app.engine.progress import Brake, Progress, Stopped
 from wan22_app.engine.saved import SAVE_EVERY_S, Saved, Store, basis
 from wan22_app.engine.tasks import Task, from_image, from_text
+from wan22_app.engine.text import Shelf
+from wan22_app.engine.versions import device_name, libraries, versions
 from wan22_app.engine.video import Film, Writing
 
 Emit = Callable[[Event], None]
-LIBRARIES = ("torch", "diffusers", "transformers")
 
 
 class Engine:
     """Holds at most one loaded pipeline; the next job with the same key finds it warm."""
 
-    def __init__(self, save_every_s: float = SAVE_EVERY_S) -> None:
+    def __init__(self, embeddings: Path, save_every_s: float = SAVE_EVERY_S) -> None:
+        """``embeddings`` is the folder where read prompts are kept."""
         self._loaded: Loaded | None = None
+        self._shelf = Shelf(embeddings)
         self._save_every = save_every_s
 
     def run(self, work: Work, emit: Emit, cancelled: threading.Event) -> None:
@@ -77,22 +79,26 @@ class Engine:
         if saved is not None and saved.final:
             latents = saved.latents.to(work.plan.device)
         else:
-            latents = self._denoise(pipeline, work, made, progress, store, saved)
+            latents = self._denoise(loaded, work, made, progress, store, saved)
             store.final(latents, work.request.steps)
         return self._film(pipeline, latents, made, work, progress)
 
     def _denoise(
         self,
-        pipeline: Any,
+        loaded: Loaded,
         work: Work,
         made: Geometry,
         progress: Progress,
         store: Store,
         saved: Saved | None,
     ) -> torch.Tensor:
+        pipeline: Any = loaded.pipeline(with_image=work.request.image is not None)
         device = torch.device(work.plan.device)
         with applied(pipeline, work.request.loras, work.loras):
-            prompt = self._read_prompt(pipeline, work, device, progress)
+            progress.begin(Stage.TEXT, 1)
+            length, dtype = work.entry.spec.text_length, pipeline.transformer.dtype
+            prompt = loaded.reader.read(work.request, length, device, dtype)
+            progress.advance()
             task = self._start(pipeline, work, made, device, progress)
             progress.begin(Stage.DENOISING, work.request.steps, saved.step if saved else 0)
             try:
@@ -102,29 +108,21 @@ class Engine:
 
     def _ready(self, work: Work, progress: Progress, brake: Brake) -> Loaded:
         """The warm pipeline if it is the right one; two big ones never fit beside each other."""
-        if self._loaded is None or self._loaded.key != Key.of(work.entry, work.plan):
+        entry, plan = work.entry, work.plan
+        if self._loaded is not None and self._loaded.key != Key.of(entry, plan):
             self.free()
-            with progress.loading():
-                self._loaded = load(work.entry, work.plan, brake, progress)
+        warm = self._loaded
+        reader = warm.reader if warm else reader_of(entry, plan, brake, self._shelf)
+        unread = reader.needs_encoder(work.request, entry.spec.text_length)
+        if warm is not None and not unread:
+            return warm
+        progress.begin(Stage.LOADING, unread + (0 if warm else len(components(entry))))
+        with progress.loading():
+            if unread:
+                reader.load()
+                progress.advance()
+            self._loaded = warm or load(entry, plan, brake, progress.advance, reader)
         return self._loaded
-
-    def _read_prompt(
-        self, pipeline: Any, work: Work, device: torch.device, progress: Progress
-    ) -> Prompt:
-        request = work.request
-        guided = request.guidance > 1.0
-        progress.begin(Stage.TEXT, 1)
-        positive, negative = pipeline.encode_prompt(
-            prompt=request.prompt,
-            negative_prompt=request.negative_prompt,
-            do_classifier_free_guidance=guided,
-            num_videos_per_prompt=1,
-            max_sequence_length=work.entry.spec.text_length,
-            device=device,
-        )
-        progress.advance()
-        dtype = pipeline.transformer.dtype
-        return Prompt(positive.to(dtype), negative.to(dtype) if guided else None)
 
     def _start(
         self, pipeline: Any, work: Work, made: Geometry, device: torch.device, progress: Progress
@@ -215,16 +213,6 @@ def latents_sha256(latents: torch.Tensor) -> str:
     return hashlib.sha256(array.tobytes()).hexdigest()
 
 
-def versions(app_version: str) -> dict[str, str]:
-    """Versions that decide about the result."""
-    return {"wan22_app": app_version, **libraries()}
-
-
-def libraries() -> dict[str, str]:
-    """Versions of the libraries that compute."""
-    return {name: version(name) for name in LIBRARIES}
-
-
 def _film_of(work: Work, digest: str) -> Film:
     """What to write, as part files in the staging folder."""
     stem = Path(work.staging) / f"{work.job_id}.{work.epoch}"
@@ -253,14 +241,10 @@ def _recipe(work: Work, digest: str) -> Recipe:
         revision=work.entry.revision,
         latents_sha256=digest,
         versions=versions(work.app_version),
-        device=_device_name(work.plan.device),
+        device=device_name(work.plan.device),
         asked=work.asked,
         parent=work.parent,
     )
-
-
-def _device_name(device: str) -> str:
-    return torch.cuda.get_device_name(device) if device.startswith("cuda") else "cpu"
 
 
 def _forget_peaks(work: Work) -> None:

@@ -4,6 +4,7 @@
 # diffusers annotates optional parts as required.
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,12 @@ from torch import nn
 from transformers import AutoTokenizer, UMT5EncoderModel
 
 from wan22_app.domain.catalog import ImageUse, ModelEntry, Precision
-from wan22_app.domain.events import Stage
 from wan22_app.domain.memory import MemoryPlan
 from wan22_app.engine.lean import Lean
-from wan22_app.engine.placement import place
-from wan22_app.engine.progress import Brake, Progress
+from wan22_app.engine.placement import place, place_encoder
+from wan22_app.engine.progress import Brake
+from wan22_app.engine.text import ENCODER, TOKENIZER, Encoder, Reader, Shelf
+from wan22_app.engine.versions import device_name, libraries
 
 Pipeline = WanPipeline | WanImageToVideoPipeline
 PIPELINES = ("WanPipeline", "WanImageToVideoPipeline")
@@ -58,13 +60,17 @@ class Key:
 
 @dataclass(frozen=True)
 class Loaded:
-    """A pipeline on its device. ``text`` and ``image`` share every module; either may be None."""
+    """A pipeline on its device. ``text`` and ``image`` share every module; either may be None.
+
+    Neither has a text encoder: that is the reader's, which may do without.
+    """
 
     key: Key
     text: WanPipeline | None
     image: WanImageToVideoPipeline | None
     brake: Brake
     forwards: tuple[Lean, ...]
+    reader: Reader
 
     def chunk(self, tokens: int) -> None:
         """Let the transformers work on so many tokens at a time."""
@@ -80,24 +86,46 @@ class Loaded:
         return pipeline
 
 
-def load(entry: ModelEntry, plan: MemoryPlan, brake: Brake, progress: Progress) -> Loaded:
-    """Load and place every component; raises BadWeights, OSError or whatever loading raises."""
+def load(
+    entry: ModelEntry, plan: MemoryPlan, brake: Brake, on_part: Callable[[], None], reader: Reader
+) -> Loaded:
+    """Load and place what ``components`` names; raises OSError or whatever loading raises."""
     folder = Path(entry.folder)
-    names = _component_names(folder, entry)
-    progress.begin(Stage.LOADING, len(names))
     parts: dict[str, Any] = {}
-    for name in names:
+    for name in components(entry):
         parts[name] = _load_component(folder, name, plan)
-        progress.advance()
-    _require_tied_embedding(parts["text_encoder"])
-    forwards = [Lean(parts[name], plan.chunk) for name in EXPERTS if name in parts]
-    loaded = Loaded(Key.of(entry, plan), *_pipelines(entry, parts), brake, tuple(forwards))
+        on_part()
+    forwards = tuple(Lean(parts[name], plan.chunk) for name in EXPERTS if name in parts)
+    loaded = Loaded(Key.of(entry, plan), *_pipelines(entry, parts), brake, forwards, reader)
     brake.guard(_blocks(parts))
     place(loaded.text or loaded.image, plan)
     return loaded
 
 
-def _component_names(folder: Path, entry: ModelEntry) -> list[str]:
+def reader_of(entry: ModelEntry, plan: MemoryPlan, brake: Brake, shelf: Shelf) -> Reader:
+    """What reads a checkpoint's texts; nothing is loaded yet."""
+
+    def load_encoder() -> Encoder:
+        folder = Path(entry.folder)
+        tokenizer = _load_component(folder, TOKENIZER, plan)
+        model = _load_component(folder, ENCODER, plan)
+        _require_tied_embedding(model)
+        brake.guard(model.encoder.block)
+        place_encoder(model, plan)
+        return Encoder(tokenizer, model, plan)
+
+    basis = {
+        "revision": entry.revision,
+        "precision": plan.precision,
+        "device": device_name(plan.device),
+        "versions": libraries(),
+    }
+    return Reader(Path(entry.folder), shelf, basis, load_encoder)
+
+
+def components(entry: ModelEntry) -> list[str]:
+    """The parts of a pipeline without a text encoder; raises BadWeights when it is none of ours."""
+    folder = Path(entry.folder)
     try:
         index = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -105,12 +133,12 @@ def _component_names(folder: Path, entry: ModelEntry) -> list[str]:
     if index.get("_class_name") not in PIPELINES:
         raise BadWeights(f"model_index.json names {index.get('_class_name')}, no Wan pipeline")
     experts = EXPERTS[: entry.spec.experts]
-    return ["tokenizer", "scheduler", "vae", "text_encoder", *experts]
+    return ["scheduler", "vae", *experts]
 
 
 def _load_component(folder: Path, name: str, plan: MemoryPlan) -> Any:
     where: dict[str, Any] = {"subfolder": name, "local_files_only": True}
-    if name == "tokenizer":
+    if name == TOKENIZER:
         return AutoTokenizer.from_pretrained(folder, **where)
     if name == "scheduler":
         return UniPCMultistepScheduler.from_pretrained(folder, **where)
@@ -118,7 +146,7 @@ def _load_component(folder: Path, name: str, plan: MemoryPlan) -> Any:
     if name == "vae":
         # Always fp32: encoding in bf16 is visibly wrong, and decoding follows the plan's fp32.
         return AutoencoderKLWan.from_pretrained(folder, torch_dtype=torch.float32, **where)
-    if name == "text_encoder":
+    if name == ENCODER:
         # UMT5 overflows in fp16.
         dtype = torch.bfloat16 if plan.precision == "fp16" else DTYPES[plan.precision]
         return UMT5EncoderModel.from_pretrained(folder, torch_dtype=dtype, **where)
@@ -136,7 +164,7 @@ def _pipelines(
     entry: ModelEntry, parts: dict[str, Any]
 ) -> tuple[WanPipeline | None, WanImageToVideoPipeline | None]:
     """Both classes over the same modules. from_pipe would cast them all to fp32."""
-    parts = {"transformer_2": None, **parts}
+    parts = {"tokenizer": None, "text_encoder": None, "transformer_2": None, **parts}
     options = {
         "boundary_ratio": entry.spec.boundary,
         "expand_timesteps": entry.spec.boundary is None,
@@ -154,7 +182,7 @@ def _pipelines(
 def _blocks(parts: dict[str, Any]) -> list[nn.Module]:
     """Everything that takes long enough to want a brake before it."""
     vae = parts["vae"]
-    blocks: list[nn.Module] = list(parts["text_encoder"].encoder.block)
+    blocks: list[nn.Module] = []
     for name in EXPERTS:
         if name in parts:
             blocks += list(parts[name].blocks)

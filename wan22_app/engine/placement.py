@@ -13,7 +13,7 @@ of 256 that is its stride of 192, and a larger tile has no wider seams to hide."
 
 
 def place(pipeline: Any, plan: MemoryPlan) -> None:
-    """Move or offload the components, once after loading."""
+    """Move or offload transformers and VAE, once after loading."""
     device = torch.device(plan.device)
     if plan.offload == "model" and device.type != "cpu":
         pipeline.enable_model_cpu_offload(device=device)
@@ -23,8 +23,23 @@ def place(pipeline: Any, plan: MemoryPlan) -> None:
         pipeline.to(device)
 
 
+def place_encoder(encoder: Any, plan: MemoryPlan) -> None:
+    """Put the text encoder where it waits for texts; with model offload that is main memory."""
+    device = torch.device(plan.device)
+    if plan.offload == "block":
+        apply_group_offloading(
+            encoder,
+            onload_device=device,
+            offload_device=torch.device("cpu"),
+            offload_type="leaf_level",
+            use_stream=device.type == "cuda",
+        )
+    elif plan.offload == "none":
+        encoder.to(device)
+
+
 def _offload_blocks(pipeline: Any, device: torch.device) -> None:
-    """Transformer blocks and the text encoder's leaves visit the device; the VAE lives there."""
+    """Transformer blocks visit the device; the VAE lives there."""
     streams = device.type == "cuda"
     for transformer in (pipeline.transformer, pipeline.transformer_2):
         if transformer is not None:
@@ -36,13 +51,6 @@ def _offload_blocks(pipeline: Any, device: torch.device) -> None:
                 use_stream=streams,
                 record_stream=streams,
             )
-    apply_group_offloading(
-        pipeline.text_encoder,
-        onload_device=device,
-        offload_device=torch.device("cpu"),
-        offload_type="leaf_level",
-        use_stream=streams,
-    )
     pipeline.vae.to(device)
 
 

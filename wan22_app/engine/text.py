@@ -1,0 +1,173 @@
+"""Prompts as embeddings: kept on the disk, and the text encoder is loaded for new ones only.
+
+Wan2.2's encoder has 11 GB and takes longer to load than a prompt to read, so a job whose texts are
+known does without it.
+"""
+
+# pyright: reportArgumentType=false
+# diffusers annotates optional parts as required.
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import WanPipeline
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from wan22_app.domain.generation import GenerationRequest
+from wan22_app.domain.memory import MemoryPlan
+
+MOST_BYTES = 256_000_000
+"""Of kept embeddings: some hundred long prompts of Wan2.2, many thousand of the demo models."""
+ROWS = "rows"
+ENCODER, TOKENIZER = "text_encoder", "tokenizer"
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """Embeddings ``[1, L, D]`` in the transformer's type; ``negative`` is None without guidance."""
+
+    positive: torch.Tensor
+    negative: torch.Tensor | None
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """A folder of embeddings, one file each; the one that was not used for longest goes first.
+
+    Engines of several cards share it. What cannot be read or written is only lost time.
+    """
+
+    folder: Path
+    most_bytes: int = MOST_BYTES
+
+    def get(self, key: str) -> torch.Tensor | None:
+        """The rows ``[L, D]`` of a text's own tokens, or None when they are not there."""
+        try:
+            rows = load_file(self._path(key))[ROWS]
+            os.utime(self._path(key))
+        except (OSError, SafetensorError, KeyError):
+            return None
+        return rows
+
+    def put(self, key: str, rows: torch.Tensor) -> None:
+        """Keep the rows of a text."""
+        part = self._path(key).with_suffix(f".{os.getpid()}.part")
+        with contextlib.suppress(OSError, SafetensorError):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            save_file({ROWS: rows.cpu().contiguous()}, part)
+            part.replace(self._path(key))
+            self._make_room()
+
+    def _make_room(self) -> None:
+        files = [(path, path.stat()) for path in self.folder.iterdir()]
+        files.sort(key=lambda file: file[1].st_mtime_ns, reverse=True)
+        total = 0
+        for path, facts in files:
+            total += facts.st_size
+            if total > self.most_bytes:
+                path.unlink(missing_ok=True)
+
+    def _path(self, key: str) -> Path:
+        return self.folder / f"{key}.safetensors"
+
+
+class Reader:
+    """Reads the texts of one checkpoint on one device.
+
+    ``load`` brings the tokenizer and the placed encoder, when a text is new for the first time.
+    ``basis`` is what embeddings depend on beside text and files: type, device, versions.
+    """
+
+    def __init__(
+        self, folder: Path, shelf: Shelf, basis: dict[str, object], load: Callable[[], "Encoder"]
+    ):
+        self._folder = folder
+        self._shelf = shelf
+        self._basis = {**basis, "files": _files(folder)}
+        self._load = load
+        self._encoder: Encoder | None = None
+
+    def needs_encoder(self, request: GenerationRequest, length: int) -> bool:
+        """Whether the encoder has to be loaded for this request."""
+        if self._encoder is not None:
+            return False
+        keys = [self._key(text, length) for text in texts_of(request)]
+        return any(self._shelf.get(key) is None for key in keys)
+
+    def load(self) -> None:
+        """Bring the encoder."""
+        self._encoder = self._load()
+
+    def read(
+        self, request: GenerationRequest, length: int, device: torch.device, dtype: torch.dtype
+    ) -> Prompt:
+        """The request's texts, padded with zeros to ``length`` tokens as diffusers does."""
+        read = [self._rows(text, length).to(device) for text in texts_of(request)]
+        padded = [
+            torch.cat([rows, rows.new_zeros(length - len(rows), rows.shape[1])])[None].to(dtype)
+            for rows in read
+        ]
+        return Prompt(padded[0], padded[1] if len(padded) > 1 else None)
+
+    def _rows(self, text: str, length: int) -> torch.Tensor:
+        key = self._key(text, length)
+        kept = self._shelf.get(key)
+        if kept is not None:
+            return kept
+        if self._encoder is None:
+            # Another engine has made room in the moment since ``needs_encoder``.
+            self.load()
+        assert self._encoder is not None
+        rows = self._encoder(text, length)
+        self._shelf.put(key, rows)
+        return rows
+
+    def _key(self, text: str, length: int) -> str:
+        told = json.dumps({**self._basis, "text": text, "length": length}, sort_keys=True)
+        return hashlib.sha256(told.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """A tokenizer and an encoder that knows its place."""
+
+    tokenizer: Any
+    model: Any
+    plan: MemoryPlan
+
+    def __call__(self, text: str, length: int) -> torch.Tensor:
+        """Rows ``[L, D]`` of the text's tokens, cut at ``length``, without the padding's zeros."""
+        device = torch.device(self.plan.device)
+        visits = self.plan.offload == "model" and device.type != "cpu"
+        if visits:
+            self.model.to(device)
+        pipeline: Any = WanPipeline(self.tokenizer, self.model, None, None)
+        padded, _ = pipeline.encode_prompt(
+            text, do_classifier_free_guidance=False, max_sequence_length=length, device=device
+        )
+        if visits:
+            self.model.to("cpu")
+        told = padded[0].any(-1).nonzero()
+        return padded[0, : int(told[-1]) + 1 if len(told) else 0]
+
+
+def texts_of(request: GenerationRequest) -> list[str]:
+    """What is to be read: the prompt and, with guidance, the negative one."""
+    guided = [request.negative_prompt] if request.guidance > 1.0 else []
+    return [request.prompt, *guided]
+
+
+def _files(folder: Path) -> list[tuple[str, int, int]]:
+    """Which encoder and tokenizer it is: files with sizes and times. Reading 11 GB to make sure
+    would take as long as loading them."""
+    found = [path for part in (ENCODER, TOKENIZER) for path in (folder / part).glob("*")]
+    facts = [(path, path.stat()) for path in sorted(found) if path.is_file()]
+    return [(path.name, each.st_size, each.st_mtime_ns) for path, each in facts]
