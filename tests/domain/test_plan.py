@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from wan22_app.domain.catalog import GB, I2V_A14B, REAL_SPECS, T2V_A14B, TI2V_5B, ModelSpec, Size
 from wan22_app.domain.generation import GenerationRequest, ImageRef
-from wan22_app.domain.memory import Device, Host, MemoryPlan, WontFit, plan_memory
+from wan22_app.domain.memory import Device, Host, MemoryPlan, WontFit, plan_memory, ram_budget
 
 HOST = Host(total_bytes=10**12, available_bytes=10**12, cores=8)
 IMAGE = ImageRef(sha256="0" * 64, width=100, height=100)
@@ -77,3 +77,59 @@ def test_every_plan_keeps_within_the_card(
     else:
         assert found.peak_vram_bytes <= int(gigabytes * GB)
         assert offload in ("auto", found.offload)
+
+
+def host(gigabytes: float) -> Host:
+    size = int(gigabytes * GB)
+    return Host(total_bytes=size, available_bytes=size, cores=8)
+
+
+@pytest.mark.parametrize(
+    ("card_gb", "host_gb", "keep", "offload"),
+    [(16, 96, "all", "block"), (16, 64, "one", "block"), (48, 64, "one", "none"),
+     (80, 64, "all", "none"), (48, 128, "all", "model")],
+)  # fmt: skip
+def test_where_main_memory_is_short_parts_come_in_their_turn(
+    card_gb: float, host_gb: float, keep: str, offload: str
+) -> None:
+    found = plan_memory(T2V_A14B, request(T2V_A14B), card(card_gb), host(host_gb))
+    assert isinstance(found, MemoryPlan), found
+    assert (found.keep, found.offload) == (keep, offload)
+    assert found.peak_ram_bytes <= ram_budget(host(host_gb))
+
+
+def test_a_host_that_would_swap_is_refused() -> None:
+    found = plan_memory(T2V_A14B, request(T2V_A14B), card(16), host(16))
+    assert isinstance(found, WontFit)
+    assert found.short_of == "ram"
+    assert found.needed_bytes > found.available_bytes == ram_budget(host(16))
+
+
+@given(
+    st.sampled_from(REAL_SPECS),
+    st.floats(4, 100),
+    st.floats(4, 200),
+    st.floats(0, 20),
+    st.sampled_from(["auto", "none", "model", "block"]),
+    st.sampled_from(["bf16", "fp32"]),
+)
+def test_more_memory_never_makes_it_worse(
+    spec: ModelSpec, card_gb: float, host_gb: float, more: float, offload: str, precision: str
+) -> None:
+    wish = request(spec, offload=offload, precision=precision)
+    found = plan_memory(spec, wish, card(card_gb), host(host_gb))
+    if isinstance(found, WontFit):
+        return
+    assert found.peak_ram_bytes <= ram_budget(host(host_gb))
+    for device, machine in (
+        (card(card_gb + more), host(host_gb)),
+        (card(card_gb), host(host_gb + more)),
+    ):
+        richer = plan_memory(spec, wish, device, machine)
+        assert isinstance(richer, MemoryPlan)
+        assert rank(richer) <= rank(found)
+
+
+def rank(found: MemoryPlan) -> tuple[int, int]:
+    """How much is moved for it: less is faster."""
+    return ("all", "one").index(found.keep), ("none", "model", "block").index(found.offload)

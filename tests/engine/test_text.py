@@ -63,7 +63,7 @@ def test_the_same_texts_need_no_encoder_and_give_the_same_latents(
     again = run(shelf, asked)
     assert again.done.latents_sha256 == first.done.latents_sha256
     assert parts_loaded(first) == WITHOUT_ENCODER + 1
-    assert parts_loaded(again) == WITHOUT_ENCODER == len(components(asked.entry))
+    assert parts_loaded(again) == WITHOUT_ENCODER == len(components(asked.entry, asked.plan))
     assert [step.done for step in again.steps(Stage.TEXT)] == [0, 1]
     fresh = run(shelf.with_name("other"), asked)
     assert fresh.done.latents_sha256 != first.done.latents_sha256, "the spoiled one was not read"

@@ -4,13 +4,14 @@ Figures come from counts on meta tensors (activations, tiles) and from the check
 was measured on a card yet, so every plan is an estimate and says so on the page.
 """
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from wan22_app.domain.catalog import GB, Costs, ModelSpec, Precision
 from wan22_app.domain.generation import GenerationRequest, Geometry, geometry
 from wan22_app.domain.values import Value
 
 Offload = Literal["none", "model", "block"]
+Keep = Literal["all", "one"]
 DEFAULT_TILE = 256
 LARGE_TILES = (1024, 768, 640, 512, 384)
 """Sides in pixels that are used where a card has the room."""
@@ -25,6 +26,10 @@ BYTES_PER_WEIGHT = {"bf16": 2, "fp16": 2, "fp32": 4}
 PROCESS_BYTES = int(0.9 * GB)
 """Resident memory of an engine process with torch and diffusers imported and nothing loaded."""
 RESIDENT_BLOCKS = 2
+RESERVE_BYTES = 2 * GB
+RESERVE_SHARE = 0.15
+"""Of main memory, whichever is less: what the system, the web and the dispatcher need. A run that
+took it would swap, or be killed."""
 
 PEAK_TFLOPS = (
     ("RTX 4080", 97.4),
@@ -62,15 +67,17 @@ class Host(Value):
 class MemoryPlan(Value):
     """Decided placement of one run, with what it is predicted to need.
 
-    ``tile`` is the side of a VAE tile in pixels, ``None`` for one piece; ``chunk`` the tokens that
-    the transformer works on at a time. ``seconds`` is the
-    predicted denoising time, ``None`` where nothing is known about the device.
+    ``keep`` is what lies in memory between its turns: ``all`` of the model, or the ``one`` part at
+    work, which is read from the disk each time. ``tile`` is the side of a VAE tile in pixels,
+    ``None`` for one piece; ``chunk`` the tokens that the transformer works on at a time.
+    ``seconds`` is the predicted denoising time, ``None`` where nothing is known about the device.
     """
 
     device: str
     precision: Precision
     vae_precision: Precision = "fp32"
     offload: Offload
+    keep: Keep = "all"
     tile: int | None
     chunk: int = CHUNK
     peak_vram_bytes: int
@@ -93,37 +100,44 @@ def plan_memory(
     """The fastest plan that fits, or what is missing. Pure and total.
 
     The request's choices bind: a chosen offload is not changed, ``auto`` takes the first of none,
-    model, block that fits.
+    model, block that fits. Parts are read from the disk in their turn only where main memory is too
+    small for all of them, since each job then waits for the disk.
     """
-    ram_budget = host.total_bytes
-    choices: tuple[Offload, ...] = (
-        ("none", "model", "block") if request.offload == "auto" else (request.offload,)
-    )
-    if device.kind == "cpu":
-        # On the CPU there is nowhere to offload to: every choice is the same plan.
-        return _checked_ram(_plan(spec, request, device, "none"), ram_budget)
-    plans = [_plan(spec, request, device, offload) for offload in choices]
-    for plan in plans:
-        if plan.peak_vram_bytes <= device.total_bytes:
-            return _checked_ram(plan, ram_budget)
-    leanest = min(plans, key=lambda plan: plan.peak_vram_bytes)
+    budget = ram_budget(host)
+    plans = [
+        _plan(spec, request, device, offload, keep)
+        for keep in ("all", "one")
+        for offload in _choices(request, device)
+    ]
+    on_device = [plan for plan in plans if plan.peak_vram_bytes <= device.total_bytes]
+    for plan in on_device:
+        if plan.peak_ram_bytes <= budget:
+            return plan
+    if on_device:
+        return WontFit(
+            short_of="ram",
+            needed_bytes=min(plan.peak_ram_bytes for plan in on_device),
+            available_bytes=budget,
+            cure="Choose TI2V-5B or a machine with more main memory.",
+        )
     return WontFit(
         short_of="vram",
-        needed_bytes=leanest.peak_vram_bytes,
+        needed_bytes=min(plan.peak_vram_bytes for plan in plans),
         available_bytes=device.total_bytes,
         cure=_vram_cure(spec, request),
     )
 
 
-def _checked_ram(plan: MemoryPlan, budget: int) -> MemoryPlan | WontFit:
-    if plan.peak_ram_bytes <= budget:
-        return plan
-    return WontFit(
-        short_of="ram",
-        needed_bytes=plan.peak_ram_bytes,
-        available_bytes=budget,
-        cure="Choose TI2V-5B or a machine with more main memory.",
-    )
+def ram_budget(host: Host) -> int:
+    """Bytes of main memory that a run may take."""
+    return host.total_bytes - int(min(RESERVE_BYTES, RESERVE_SHARE * host.total_bytes))
+
+
+def _choices(request: GenerationRequest, device: Device) -> tuple[Offload, ...]:
+    if device.kind == "cpu":
+        # Nowhere to offload to: every choice is the same plan.
+        return ("none",)
+    return ("none", "model", "block") if request.offload == "auto" else (request.offload,)
 
 
 def _vram_cure(spec: ModelSpec, request: GenerationRequest) -> str:
@@ -135,32 +149,28 @@ def _vram_cure(spec: ModelSpec, request: GenerationRequest) -> str:
 
 
 def _plan(
-    spec: ModelSpec, request: GenerationRequest, device: Device, offload: Offload
+    spec: ModelSpec, request: GenerationRequest, device: Device, offload: Offload, keep: Keep
 ) -> MemoryPlan:
     costs, made = spec.costs, geometry(spec, request)
     scale = BYTES_PER_WEIGHT[request.precision] / 2
-    weights = _weights_on_device(costs, offload, scale)
+    held = _held(costs, offload, keep, scale)
     tokens = spec.tokens(made.width, made.height, made.frames)
-    denoise = weights + scale * _activations(costs, tokens)
-    # While pictures are made, only what is never offloaded lies beside the VAE.
-    beside = weights - costs.vae_bytes if offload == "none" else 0.0
+    work = scale * _activations(costs, tokens)
     given = _given_bytes(spec, request, made)
-    tile = _tile(request, device, made, costs, max(denoise, _roomy(device)) - beside - given)
-    pictures = beside + given + _decode_bytes(costs, made, tile)
-    text = costs.text_bytes * scale if offload == "none" else 0
-    peak = CONTEXT_BYTES + int(FRAGMENTATION * (max(denoise, pictures) + text))
-    all_weights = int(_all_weights(costs, scale))
+    room = max(held.denoising + work, _roomy(device)) - held.pictures - given
+    tile = _tile(request, device, made, costs, room)
+    decode = given + _decode_bytes(costs, made, tile)
+    most = max(held.text, held.denoising + work, held.pictures + decode)
     on_cpu = device.kind == "cpu"
-    ram = PROCESS_BYTES + (all_weights if on_cpu or offload != "none" else costs.text_bytes)
+    ram = PROCESS_BYTES + _ram_weights(costs, device, offload, keep, scale)
     return MemoryPlan(
         device=device.torch_name,
         precision=request.precision,
         offload=offload,
+        keep=keep,
         tile=tile,
-        peak_vram_bytes=0 if on_cpu else peak,
-        peak_ram_bytes=ram
-        + _picture_bytes(made, tile)
-        + (int(max(denoise - weights, pictures - beside)) if on_cpu else 0),
+        peak_vram_bytes=0 if on_cpu else CONTEXT_BYTES + int(FRAGMENTATION * most),
+        peak_ram_bytes=int(ram + (max(work, decode) if on_cpu else 0)) + _picture_bytes(made, tile),
         seconds=_seconds(spec, request, device),
     )
 
@@ -196,16 +206,35 @@ def _tile(
     return DEFAULT_TILE if longest > DEFAULT_TILE else None
 
 
-def _all_weights(costs: Costs, scale: float) -> float:
-    return scale * (costs.transformer_bytes * costs.experts + costs.text_bytes) + costs.vae_bytes
+class _Held(NamedTuple):
+    """Bytes of weights on the device in each stage; in the last beside the VAE's own."""
+
+    text: float
+    denoising: float
+    pictures: float
 
 
-def _weights_on_device(costs: Costs, offload: Offload, scale: float) -> float:
-    if offload == "none":
-        return scale * costs.transformer_bytes * costs.experts + costs.vae_bytes
+def _held(costs: Costs, offload: Offload, keep: Keep, scale: float) -> _Held:
+    text, expert = scale * costs.text_bytes, scale * costs.transformer_bytes
     if offload == "model":
-        return scale * max(costs.transformer_bytes, costs.text_bytes)
-    return scale * RESIDENT_BLOCKS * costs.block_bytes + costs.vae_bytes
+        return _Held(text, expert, 0.0)
+    if offload == "block":
+        visiting = scale * RESIDENT_BLOCKS * costs.block_bytes
+        return _Held(visiting + costs.vae_bytes, visiting + costs.vae_bytes, 0.0)
+    if keep == "one":
+        return _Held(text + costs.vae_bytes, expert + costs.vae_bytes, 0.0)
+    both = expert * costs.experts + text
+    return _Held(both + costs.vae_bytes, both + costs.vae_bytes, both)
+
+
+def _ram_weights(costs: Costs, device: Device, offload: Offload, keep: Keep, scale: float) -> float:
+    """Bytes of weights in main memory. What belongs on the card passes through part by part."""
+    text, expert = scale * costs.text_bytes, scale * costs.transformer_bytes
+    if keep == "one":
+        return max(text, expert) + costs.vae_bytes
+    if offload == "none" and device.kind != "cpu":
+        return max(text, expert)
+    return text + expert * costs.experts + costs.vae_bytes
 
 
 def _decode_bytes(costs: Costs, made: Geometry, tile: int | None) -> float:

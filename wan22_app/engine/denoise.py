@@ -1,7 +1,7 @@
 """The denoising loop. Our own, so that progress, cancel and resume are one mechanism."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from diffusers import UniPCMultistepScheduler
@@ -13,6 +13,8 @@ from wan22_app.engine.tasks import Task, timesteps
 from wan22_app.engine.text import Prompt
 
 OnStep = Callable[[Expert], None]
+ExpertAt = Callable[[Literal["high", "low"]], Any]
+"""The transformer for these noise levels; a model with one expert has only the first."""
 
 
 def sampler(pipeline: Any, request: GenerationRequest) -> Any:
@@ -25,6 +27,7 @@ def sampler(pipeline: Any, request: GenerationRequest) -> Any:
 
 def denoise(
     pipeline: Any,
+    expert_at: ExpertAt,
     task: Task,
     prompt: Prompt,
     request: GenerationRequest,
@@ -43,9 +46,10 @@ def denoise(
         latents, first = saved.latents.to(task.start.device), saved.step
     for step, t in enumerate(solver.timesteps[first:], first + 1):
         high = boundary is None or t >= boundary
-        transformer = pipeline.transformer if high else pipeline.transformer_2
         scale = request.guidance if high else (request.guidance_low or request.guidance)
-        noise = _predict(transformer, task, prompt, latents, t, scale)
+        # No name for the transformer here: it would keep one alive while the next is read.
+        name = "high" if high else "low"
+        noise = _predict(expert_at(name), task, prompt, latents, t, scale)
         latents = solver.step(noise, t, latents, return_dict=False)[0]
         store.step(solver, latents, step)
         on_step("" if boundary is None else "high" if high else "low")

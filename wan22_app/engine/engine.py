@@ -16,9 +16,9 @@ from wan22_app.domain.output import Recipe
 from wan22_app.domain.work import Work
 from wan22_app.engine.decode import decode, decoder_calls
 from wan22_app.engine.denoise import denoise
+from wan22_app.engine.experts import Experts
 from wan22_app.engine.failures import CannotWrite, failure
-from wan22_app.engine.loading import Key, Loaded, components, load, reader_of
-from wan22_app.engine.loras import applied
+from wan22_app.engine.loading import DTYPES, Key, Loaded, components, load, reader_of
 from wan22_app.engine.picture import fitted
 from wan22_app.engine.placement import tile_vae
 from wan22_app.engine.progress import Brake, Progress, Stopped
@@ -94,15 +94,19 @@ class Engine:
     ) -> torch.Tensor:
         pipeline: Any = loaded.pipeline(with_image=work.request.image is not None)
         device = torch.device(work.plan.device)
-        with applied(pipeline, work.request.loras, work.loras):
+        with Experts(loaded, pipeline, work, progress) as experts:
             progress.begin(Stage.TEXT, 1)
-            length, dtype = work.entry.spec.text_length, pipeline.transformer.dtype
+            length, dtype = work.entry.spec.text_length, DTYPES[work.plan.precision]
             prompt = loaded.reader.read(work.request, length, device, dtype)
+            if work.plan.keep == "one":
+                loaded.reader.drop()
             progress.advance()
             task = self._start(pipeline, work, made, device, progress)
             progress.begin(Stage.DENOISING, work.request.steps, saved.step if saved else 0)
             try:
-                return denoise(pipeline, task, prompt, work.request, progress.advance, store, saved)
+                return denoise(
+                    pipeline, experts.at, task, prompt, work.request, progress.advance, store, saved
+                )
             finally:
                 store.settle()
 
@@ -116,7 +120,7 @@ class Engine:
         unread = reader.needs_encoder(work.request, entry.spec.text_length)
         if warm is not None and not unread:
             return warm
-        progress.begin(Stage.LOADING, unread + (0 if warm else len(components(entry))))
+        progress.begin(Stage.LOADING, unread + (0 if warm else len(components(entry, plan))))
         with progress.loading():
             if unread:
                 reader.load()

@@ -23,7 +23,7 @@ from transformers import AutoTokenizer, UMT5EncoderModel
 from wan22_app.domain.catalog import ImageUse, ModelEntry, Precision
 from wan22_app.domain.memory import MemoryPlan
 from wan22_app.engine.lean import Lean
-from wan22_app.engine.placement import place, place_encoder
+from wan22_app.engine.placement import place, place_encoder, place_transformer, place_vae
 from wan22_app.engine.progress import Brake
 from wan22_app.engine.text import ENCODER, TOKENIZER, Encoder, Reader, Shelf
 from wan22_app.engine.versions import device_name, libraries
@@ -50,12 +50,15 @@ class Key:
     revision: str
     precision: Precision
     offload: str
+    keep: str
     device: str
 
     @classmethod
     def of(cls, entry: ModelEntry, plan: MemoryPlan) -> "Key":
         """The key of a job's entry and plan."""
-        return cls(entry.folder, entry.revision, plan.precision, plan.offload, plan.device)
+        return cls(
+            entry.folder, entry.revision, plan.precision, plan.offload, plan.keep, plan.device
+        )
 
 
 @dataclass(frozen=True)
@@ -69,13 +72,33 @@ class Loaded:
     text: WanPipeline | None
     image: WanImageToVideoPipeline | None
     brake: Brake
-    forwards: tuple[Lean, ...]
     reader: Reader
+    forwards: dict[str, Lean]
 
     def chunk(self, tokens: int) -> None:
         """Let the transformers work on so many tokens at a time."""
-        for forward in self.forwards:
+        for forward in self.forwards.values():
             forward.chunk = tokens
+
+    def bring(self, name: str, plan: MemoryPlan) -> None:
+        """Read an expert from the disk and put it in the first one's place.
+
+        Raises BadWeights when it cannot be read, and whatever a want of memory raises.
+        """
+        try:
+            module, forward = _load_expert(Path(self.key.folder), name, plan, self.brake)
+        except (torch.OutOfMemoryError, torch.AcceleratorError):
+            raise
+        except (OSError, RuntimeError, ValueError, KeyError) as error:
+            raise BadWeights(f"{name}: {type(error).__name__}: {error}") from error
+        self.forwards["transformer"] = forward
+        self.put("transformer", module)
+
+    def put(self, name: str, module: nn.Module | None) -> None:
+        """Let both pipelines have this module, or nothing, under a name."""
+        for pipeline in (self.text, self.image):
+            if pipeline is not None:
+                pipeline.register_modules(**{name: module})
 
     def pipeline(self, *, with_image: bool) -> Pipeline:
         """The pipeline class for a request with or without a start image."""
@@ -91,15 +114,28 @@ def load(
 ) -> Loaded:
     """Load and place what ``components`` names; raises OSError or whatever loading raises."""
     folder = Path(entry.folder)
-    parts: dict[str, Any] = {}
-    for name in components(entry):
-        parts[name] = _load_component(folder, name, plan)
+    parts: dict[str, Any] = dict.fromkeys(("tokenizer", "text_encoder", *EXPERTS))
+    forwards: dict[str, Lean] = {}
+    for name in components(entry, plan):
+        if name in EXPERTS:
+            parts[name], forwards[name] = _load_expert(folder, name, plan, brake)
+        else:
+            parts[name] = _load_component(folder, name, plan)
         on_part()
-    forwards = tuple(Lean(parts[name], plan.chunk) for name in EXPERTS if name in parts)
-    loaded = Loaded(Key.of(entry, plan), *_pipelines(entry, parts), brake, forwards, reader)
-    brake.guard(_blocks(parts))
-    place(loaded.text or loaded.image, plan)
-    return loaded
+    place_vae(parts["vae"], plan)
+    brake.guard([*parts["vae"].encoder.down_blocks, *parts["vae"].decoder.up_blocks])
+    text, image = _pipelines(entry, parts)
+    place(text or image, plan)
+    return Loaded(Key.of(entry, plan), text, image, brake, reader, forwards)
+
+
+def _load_expert(folder: Path, name: str, plan: MemoryPlan, brake: Brake) -> tuple[Any, Lean]:
+    """A transformer with our forward, guarded and placed, in this order: offload wraps both."""
+    module = _load_component(folder, name, plan)
+    forward = Lean(module, plan.chunk)
+    brake.guard(module.blocks)
+    place_transformer(module, plan)
+    return module, forward
 
 
 def reader_of(entry: ModelEntry, plan: MemoryPlan, brake: Brake, shelf: Shelf) -> Reader:
@@ -123,8 +159,11 @@ def reader_of(entry: ModelEntry, plan: MemoryPlan, brake: Brake, shelf: Shelf) -
     return Reader(Path(entry.folder), shelf, basis, load_encoder)
 
 
-def components(entry: ModelEntry) -> list[str]:
-    """The parts of a pipeline without a text encoder; raises BadWeights when it is none of ours."""
+def components(entry: ModelEntry, plan: MemoryPlan) -> list[str]:
+    """What a pipeline starts with: neither the text encoder nor what comes in its turn.
+
+    Raises BadWeights when the folder holds none of ours.
+    """
     folder = Path(entry.folder)
     try:
         index = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
@@ -132,7 +171,7 @@ def components(entry: ModelEntry) -> list[str]:
         raise BadWeights(f"model_index.json cannot be read: {error}") from error
     if index.get("_class_name") not in PIPELINES:
         raise BadWeights(f"model_index.json names {index.get('_class_name')}, no Wan pipeline")
-    experts = EXPERTS[: entry.spec.experts]
+    experts = EXPERTS[: entry.spec.experts] if plan.keep == "all" else ()
     return ["scheduler", "vae", *experts]
 
 
@@ -164,7 +203,6 @@ def _pipelines(
     entry: ModelEntry, parts: dict[str, Any]
 ) -> tuple[WanPipeline | None, WanImageToVideoPipeline | None]:
     """Both classes over the same modules. from_pipe would cast them all to fp32."""
-    parts = {"tokenizer": None, "text_encoder": None, "transformer_2": None, **parts}
     options = {
         "boundary_ratio": entry.spec.boundary,
         "expand_timesteps": entry.spec.boundary is None,
@@ -177,13 +215,3 @@ def _pipelines(
             **parts, **options, image_encoder=None, image_processor=None
         )
     return text, image
-
-
-def _blocks(parts: dict[str, Any]) -> list[nn.Module]:
-    """Everything that takes long enough to want a brake before it."""
-    vae = parts["vae"]
-    blocks: list[nn.Module] = []
-    for name in EXPERTS:
-        if name in parts:
-            blocks += list(parts[name].blocks)
-    return [*blocks, *vae.encoder.down_blocks, *vae.decoder.up_blocks]

@@ -13,14 +13,38 @@ of 256 that is its stride of 192, and a larger tile has no wider seams to hide."
 
 
 def place(pipeline: Any, plan: MemoryPlan) -> None:
-    """Move or offload transformers and VAE, once after loading."""
+    """Give a pipeline whose parts are placed the hooks that it needs, once after loading."""
+    if visits(plan):
+        pipeline.enable_model_cpu_offload(device=torch.device(plan.device))
+
+
+def visits(plan: MemoryPlan) -> bool:
+    """Whether whole parts lie in main memory and come to the device for their work alone."""
+    return plan.offload == "model" and plan.device != "cpu"
+
+
+def place_transformer(transformer: Any, plan: MemoryPlan) -> None:
+    """Right after loading, so that main memory never holds what belongs on the card."""
     device = torch.device(plan.device)
-    if plan.offload == "model" and device.type != "cpu":
-        pipeline.enable_model_cpu_offload(device=device)
-    elif plan.offload == "block":
-        _offload_blocks(pipeline, device)
-    else:
-        pipeline.to(device)
+    if plan.offload == "block":
+        streams = device.type == "cuda"
+        transformer.enable_group_offload(
+            onload_device=device,
+            offload_device=torch.device("cpu"),
+            offload_type="block_level",
+            num_blocks_per_group=1,
+            use_stream=streams,
+            record_stream=streams,
+        )
+    elif not visits(plan) or plan.keep == "one":
+        # One that is alone stays until the next comes: nobody else needs its place.
+        transformer.to(device)
+
+
+def place_vae(vae: Any, plan: MemoryPlan) -> None:
+    """It lives on the device, unless whole parts only visit."""
+    if not visits(plan):
+        vae.to(torch.device(plan.device))
 
 
 def place_encoder(encoder: Any, plan: MemoryPlan) -> None:
@@ -34,24 +58,8 @@ def place_encoder(encoder: Any, plan: MemoryPlan) -> None:
             offload_type="leaf_level",
             use_stream=device.type == "cuda",
         )
-    elif plan.offload == "none":
+    elif not visits(plan):
         encoder.to(device)
-
-
-def _offload_blocks(pipeline: Any, device: torch.device) -> None:
-    """Transformer blocks visit the device; the VAE lives there."""
-    streams = device.type == "cuda"
-    for transformer in (pipeline.transformer, pipeline.transformer_2):
-        if transformer is not None:
-            transformer.enable_group_offload(
-                onload_device=device,
-                offload_device=torch.device("cpu"),
-                offload_type="block_level",
-                num_blocks_per_group=1,
-                use_stream=streams,
-                record_stream=streams,
-            )
-    pipeline.vae.to(device)
 
 
 def tile_vae(vae: Any, tile: int | None) -> None:

@@ -92,7 +92,7 @@ def from_text(
     pipeline: Any, made: Geometry, device: torch.device, generator: torch.Generator
 ) -> Task:
     """Draw the noise of a text-to-video run."""
-    channels = pipeline.transformer.config.in_channels
+    channels = pipeline.vae.config.z_dim
     start = pipeline.prepare_latents(
         1, channels, made.height, made.width, made.frames, torch.float32, device, generator, None
     )

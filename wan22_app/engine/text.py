@@ -8,6 +8,7 @@ known does without it.
 # diffusers annotates optional parts as required.
 
 import contextlib
+import gc
 import hashlib
 import json
 import os
@@ -23,6 +24,7 @@ from safetensors.torch import load_file, save_file
 
 from wan22_app.domain.generation import GenerationRequest
 from wan22_app.domain.memory import MemoryPlan
+from wan22_app.engine.placement import visits
 
 MOST_BYTES = 256_000_000
 """Of kept embeddings: some hundred long prompts of Wan2.2, many thousand of the demo models."""
@@ -106,6 +108,13 @@ class Reader:
         """Bring the encoder."""
         self._encoder = self._load()
 
+    def drop(self) -> None:
+        """Give the encoder's memory back."""
+        self._encoder = None
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
     def read(
         self, request: GenerationRequest, length: int, device: torch.device, dtype: torch.dtype
     ) -> Prompt:
@@ -146,14 +155,13 @@ class Encoder:
     def __call__(self, text: str, length: int) -> torch.Tensor:
         """Rows ``[L, D]`` of the text's tokens, cut at ``length``, without the padding's zeros."""
         device = torch.device(self.plan.device)
-        visits = self.plan.offload == "model" and device.type != "cpu"
-        if visits:
+        if visits(self.plan):
             self.model.to(device)
         pipeline: Any = WanPipeline(self.tokenizer, self.model, None, None)
         padded, _ = pipeline.encode_prompt(
             text, do_classifier_free_guidance=False, max_sequence_length=length, device=device
         )
-        if visits:
+        if visits(self.plan):
             self.model.to("cpu")
         told = padded[0].any(-1).nonzero()
         return padded[0, : int(told[-1]) + 1 if len(told) else 0]
