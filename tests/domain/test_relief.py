@@ -22,6 +22,7 @@ CARD = PLAN.model_copy(update={"device": "cuda:0"})
 reliefs = st.builds(
     Relief,
     offload=st.sampled_from(OFFLOADS),
+    keep=st.sampled_from(["all", "one"]),
     tile=st.sampled_from([None, *TILES]),
     chunk=st.sampled_from([None, *CHUNKS]),
 )
@@ -56,20 +57,21 @@ def test_a_long_sequence_is_cut_into_smaller_chunks_at_last() -> None:
     ]  # fmt: skip
     assert eased(CARD, tried[-1]).chunk == 512
     on_host = rungs(PLAN, Stage.DENOISING, 832, tokens=1000, host=True)
-    assert [rung.chunk for rung in on_host] == [512], "longer chunks would change nothing"
+    assert [rung.chunk for rung in on_host] == [None, 512], "longer chunks would change nothing"
 
 
 def test_a_tile_is_smaller_than_the_picture() -> None:
-    assert [rung.tile for rung in rungs(PLAN, Stage.DECODING, 128)] == [96, 64]
+    assert [rung.tile for rung in rungs(PLAN, Stage.DECODING, 128)] == [96, 64, 64]
 
 
 def test_offload_is_no_cure_for_main_memory() -> None:
-    assert rungs(CARD, Stage.DENOISING, 832, host=True) == []
+    assert rungs(CARD, Stage.DENOISING, 832, host=True) == [Relief(keep="one")]
     assert {rung.offload for rung in rungs(CARD, Stage.DECODING, 832, host=True)} == {"none"}
 
 
-def test_on_the_processor_only_tiles_help() -> None:
-    assert rungs(PLAN, Stage.DENOISING, 832) == []
+def test_on_the_processor_one_part_at_a_time_helps() -> None:
+    assert rungs(PLAN, Stage.DENOISING, 832) == [Relief(keep="one")]
+    assert rungs(PLAN, Stage.LOADING, 832) == [Relief(keep="one")]
 
 
 @given(reliefs, reliefs)
@@ -79,11 +81,13 @@ def test_easing_never_takes_back(first: Relief, second: Relief) -> None:
     assert OFFLOADS.index(twice.offload) >= OFFLOADS.index(once.offload)
     assert once.tile is None or (twice.tile is not None and twice.tile <= once.tile)
     assert twice.chunk <= once.chunk <= CARD.chunk
+    assert once.keep == "all" or twice.keep == "one"
     assert eased(CARD, stronger(first, second)) == twice
     assert eased(CARD, Relief()) == CARD
 
 
 def test_what_is_done_is_a_sentence() -> None:
     assert Relief(offload="block", tile=96).sentence() == "offload “block” and tiles of 96 pixels"
+    assert Relief(keep="one").sentence() == "one part of the model in memory at a time"
     assert Relief(chunk=512).sentence() == "chunks of 512 tokens"
     assert Relief().sentence() == ""

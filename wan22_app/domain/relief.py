@@ -1,4 +1,5 @@
-"""What is tried by itself when memory was not enough: smaller tiles, more offload, smaller chunks.
+"""What is tried by itself when memory was not enough: smaller tiles, one part at a time, more
+offload, smaller chunks.
 
 None of it changes what is drawn beyond rounding: size, frames, steps, precision and seed stay the
 person's own.
@@ -7,7 +8,7 @@ person's own.
 from wan22_app.domain.catalog import ModelSpec
 from wan22_app.domain.events import Stage
 from wan22_app.domain.generation import GenerationRequest, geometry
-from wan22_app.domain.memory import MemoryPlan, Offload
+from wan22_app.domain.memory import Keep, MemoryPlan, Offload
 from wan22_app.domain.values import Value
 
 OFFLOADS: tuple[Offload, ...] = ("none", "model", "block")
@@ -19,21 +20,23 @@ CHUNKS = (2048, 512)
 
 
 class Relief(Value):
-    """At least this much offload, and tiles and chunks of at most these.
+    """At least this much offload, tiles and chunks of at most these, and no more kept in memory.
 
     The default asks for nothing.
     """
 
     offload: Offload = "none"
+    keep: Keep = "all"
     tile: int | None = None
     chunk: int | None = None
 
     def sentence(self) -> str:
         """What is done, for the job's story; empty for nothing."""
         offload = f"offload “{self.offload}”" if self.offload != "none" else ""
+        parts = "one part of the model in memory at a time" if self.keep == "one" else ""
         chunks = f"chunks of {self.chunk} tokens" if self.chunk is not None else ""
         tiles = f"tiles of {self.tile} pixels" if self.tile is not None else ""
-        return " and ".join(filter(None, (offload, chunks, tiles)))
+        return " and ".join(filter(None, (offload, parts, chunks, tiles)))
 
 
 class Extent(Value):
@@ -53,15 +56,16 @@ class Extent(Value):
 def eased(plan: MemoryPlan, relief: Relief) -> MemoryPlan:
     """The plan with the relief on top; what it asks for already stays."""
     both = stronger(relief_of(plan), relief)
+    chunk = both.chunk or plan.chunk
     return plan.model_copy(
-        update={"offload": both.offload, "tile": both.tile, "chunk": both.chunk or plan.chunk}
+        update={"offload": both.offload, "keep": both.keep, "tile": both.tile, "chunk": chunk}
     )
 
 
 def relief_of(plan: MemoryPlan) -> Relief:
     """What the plan does already."""
     chunk = plan.chunk if plan.chunk in CHUNKS else None
-    return Relief(offload=plan.offload, tile=plan.tile, chunk=chunk)
+    return Relief(offload=plan.offload, keep=plan.keep, tile=plan.tile, chunk=chunk)
 
 
 def next_rung(plan: MemoryPlan, stage: Stage, made: Extent, *, host: bool = False) -> Relief | None:
@@ -75,6 +79,8 @@ def next_rung(plan: MemoryPlan, stage: Stage, made: Extent, *, host: bool = Fals
         smaller = [side for side in TILES if side < min(made.longest, plan.tile or made.longest)]
         if smaller:
             return now.model_copy(update={"tile": smaller[0]})
+    if plan.keep == "all" and (host or plan.device == "cpu"):
+        return now.model_copy(update={"keep": "one"})
     more = OFFLOADS[OFFLOADS.index(plan.offload) + 1 :]
     if more and not host and plan.device != "cpu":
         return now.model_copy(update={"offload": more[0]})
@@ -88,6 +94,7 @@ def stronger(first: Relief, second: Relief) -> Relief:
     """What satisfies both."""
     return Relief(
         offload=_more(first.offload, second.offload),
+        keep="one" if "one" in (first.keep, second.keep) else "all",
         tile=_least(first.tile, second.tile),
         chunk=_least(first.chunk, second.chunk),
     )
