@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from wan22_app.domain.catalog import GB, I2V_A14B, REAL_SPECS, T2V_A14B, TI2V_5B, ModelSpec, Size
 from wan22_app.domain.generation import GenerationRequest, ImageRef
 from wan22_app.domain.memory import Device, Host, MemoryPlan, WontFit, plan_memory, ram_budget
+from wan22_app.domain.needs import needs
 
 HOST = Host(total_bytes=10**12, available_bytes=10**12, cores=8)
 IMAGE = ImageRef(sha256="0" * 64, width=100, height=100)
@@ -133,3 +134,17 @@ def test_more_memory_never_makes_it_worse(
 def rank(found: MemoryPlan) -> tuple[int, int]:
     """How much is moved for it: less is faster."""
     return ("all", "one").index(found.keep), ("none", "model", "block").index(found.offload)
+
+
+@pytest.mark.parametrize("spec", REAL_SPECS)
+def test_what_a_model_needs_at_least_is_what_its_leanest_machine_has(spec: ModelSpec) -> None:
+    """Neither less, which would be refused, nor more than is asked for."""
+    wanted = needs(spec)
+    device = Device(kind="cuda", name="card", total_bytes=wanted.vram, free_bytes=wanted.vram)
+    enough = Host(total_bytes=wanted.ram, available_bytes=wanted.ram, cores=8)
+    found = plan_memory(spec, request(spec), device, enough)
+    assert isinstance(found, MemoryPlan), found
+    short = enough.model_copy(update={"total_bytes": wanted.ram - GB // 10})
+    assert isinstance(plan_memory(spec, request(spec), device, short), WontFit)
+    small = device.model_copy(update={"total_bytes": wanted.vram - GB // 10})
+    assert isinstance(plan_memory(spec, request(spec), small, enough), WontFit)

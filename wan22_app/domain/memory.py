@@ -128,6 +128,11 @@ def plan_memory(
     )
 
 
+def leanest(spec: ModelSpec, request: GenerationRequest, device: Device) -> MemoryPlan:
+    """The plan that takes least, whatever it costs in time."""
+    return _plan(spec, request, device, "block", "one")
+
+
 def ram_budget(host: Host) -> int:
     """Bytes of main memory that a run may take."""
     return host.total_bytes - int(min(RESERVE_BYTES, RESERVE_SHARE * host.total_bytes))

@@ -2,12 +2,10 @@
 
 from functools import lru_cache
 
-from wan22_app.domain.catalog import GB, ImageUse, ModelSpec
+from wan22_app.domain.catalog import ImageUse, ModelSpec
 from wan22_app.domain.generation import GenerationRequest, ImageRef
-from wan22_app.domain.memory import Device, Host, MemoryPlan, plan_memory
+from wan22_app.domain.memory import RESERVE_BYTES, Device, leanest
 from wan22_app.domain.values import Value
-
-ENDLESS = 10**6 * GB
 
 
 class Needs(Value):
@@ -19,14 +17,13 @@ class Needs(Value):
 
 @lru_cache(maxsize=64)
 def needs(spec: ModelSpec) -> Needs:
-    """The least memory with which the model's defaults run, its blocks moved in one by one."""
+    """The least memory with which the model's defaults run, part by part and block by block."""
     image = ImageRef(sha256="0" * 64, width=spec.size.width, height=spec.size.height)
-    fields: dict[str, object] = {"prompt": "anything", "offload": "block"}
+    fields: dict[str, object] = {"prompt": "anything"}
     if spec.image is ImageUse.REQUIRED:
         fields["image"] = image
     request = GenerationRequest.build(spec, fields, seed=0)
-    card = Device(kind="cuda", name="any", total_bytes=ENDLESS, free_bytes=ENDLESS)
-    host = Host(total_bytes=ENDLESS, available_bytes=ENDLESS, cores=1)
-    plan = plan_memory(spec, request, card, host)
-    assert isinstance(plan, MemoryPlan), "nothing is short of an endless machine"
-    return Needs(vram=plan.peak_vram_bytes, ram=plan.peak_ram_bytes)
+    # Tiles grow with the room that a card has; one without any shows what is least.
+    card = Device(kind="cuda", name="any", total_bytes=0, free_bytes=0)
+    plan = leanest(spec, request, card)
+    return Needs(vram=plan.peak_vram_bytes, ram=plan.peak_ram_bytes + RESERVE_BYTES)

@@ -157,8 +157,10 @@ def _lora(ref: LoraRef) -> RecipeLine:
 
 def _plan(plan: MemoryPlan) -> Iterator[RecipeLine]:
     tile = words.RECIPE_WHOLE if plan.tile is None else words.RECIPE_TILES.format(side=plan.tile)
-    parts = (plan.device, plan.precision, words.RECIPE_OFFLOAD.format(offload=plan.offload), tile)
-    yield RecipeLine(words.RECIPE_PLAN, ", ".join(parts))
+    keep = "" if plan.keep == "all" else words.RECIPE_ONE_PART
+    offload = words.RECIPE_OFFLOAD.format(offload=plan.offload)
+    parts = (plan.device, plan.precision, offload, keep, tile)
+    yield RecipeLine(words.RECIPE_PLAN, ", ".join(filter(None, parts)))
 
 
 def _origin(recipe: Recipe) -> Iterator[RecipeLine]:
