@@ -1,6 +1,5 @@
 """Turns a request into latents, frames and a file. One run at a time."""
 
-import gc
 import hashlib
 import os
 import threading
@@ -20,7 +19,7 @@ from wan22_app.engine.experts import Experts
 from wan22_app.engine.failures import CannotWrite, failure
 from wan22_app.engine.loading import DTYPES, Key, Loaded, components, load, reader_of
 from wan22_app.engine.picture import fitted
-from wan22_app.engine.placement import tile_vae
+from wan22_app.engine.placement import give_back, tile_vae
 from wan22_app.engine.progress import Brake, Progress, Stopped
 from wan22_app.engine.saved import SAVE_EVERY_S, Saved, Store, basis
 from wan22_app.engine.tasks import Task, from_image, from_text
@@ -63,9 +62,7 @@ class Engine:
     def free(self) -> None:
         """Forget the pipeline and give its memory back."""
         self._loaded = None
-        gc.collect()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        give_back()
 
     def _make(self, work: Work, progress: Progress, brake: Brake) -> Done:
         _forget_peaks(work)

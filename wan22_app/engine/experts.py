@@ -1,14 +1,12 @@
 """Who predicts at which step: all transformers stay, or each is read in its turn."""
 
-import gc
 from contextlib import ExitStack
 from typing import Any
-
-import torch
 
 from wan22_app.domain.work import Work
 from wan22_app.engine.loading import EXPERTS, Loaded
 from wan22_app.engine.loras import Expert, applied
+from wan22_app.engine.placement import give_back
 from wan22_app.engine.progress import Progress
 
 
@@ -57,6 +55,4 @@ class Experts:
         if self._now is not None:
             self._now = None
             self._loaded.put("transformer", None)
-            gc.collect()
-            if torch.cuda.is_available():
-                torch.cuda.empty_cache()
+            give_back()

@@ -1,5 +1,6 @@
 """Put a pipeline where its plan says."""
 
+import gc
 from typing import Any
 
 import torch
@@ -60,6 +61,13 @@ def place_encoder(encoder: Any, plan: MemoryPlan) -> None:
         )
     elif not visits(plan):
         encoder.to(device)
+
+
+def give_back() -> None:
+    """What nobody holds any more goes back to the card and to the system."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def tile_vae(vae: Any, tile: int | None) -> None:

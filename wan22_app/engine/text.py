@@ -8,7 +8,6 @@ known does without it.
 # diffusers annotates optional parts as required.
 
 import contextlib
-import gc
 import hashlib
 import json
 import os
@@ -24,7 +23,7 @@ from safetensors.torch import load_file, save_file
 
 from wan22_app.domain.generation import GenerationRequest
 from wan22_app.domain.memory import MemoryPlan
-from wan22_app.engine.placement import visits
+from wan22_app.engine.placement import give_back, visits
 
 MOST_BYTES = 256_000_000
 """Of kept embeddings: some hundred long prompts of Wan2.2, many thousand of the demo models."""
@@ -91,7 +90,6 @@ class Reader:
     def __init__(
         self, folder: Path, shelf: Shelf, basis: dict[str, object], load: Callable[[], "Encoder"]
     ):
-        self._folder = folder
         self._shelf = shelf
         self._basis = {**basis, "files": _files(folder)}
         self._load = load
@@ -111,9 +109,7 @@ class Reader:
     def drop(self) -> None:
         """Give the encoder's memory back."""
         self._encoder = None
-        gc.collect()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        give_back()
 
     def read(
         self, request: GenerationRequest, length: int, device: torch.device, dtype: torch.dtype
@@ -158,11 +154,14 @@ class Encoder:
         if visits(self.plan):
             self.model.to(device)
         pipeline: Any = WanPipeline(self.tokenizer, self.model, None, None)
-        padded, _ = pipeline.encode_prompt(
-            text, do_classifier_free_guidance=False, max_sequence_length=length, device=device
-        )
-        if visits(self.plan):
-            self.model.to("cpu")
+        try:
+            padded, _ = pipeline.encode_prompt(
+                text, do_classifier_free_guidance=False, max_sequence_length=length, device=device
+            )
+        finally:
+            # One that was stopped must not stay where the transformer goes next.
+            if visits(self.plan):
+                self.model.to("cpu")
         told = padded[0].any(-1).nonzero()
         return padded[0, : int(told[-1]) + 1 if len(told) else 0]
 
