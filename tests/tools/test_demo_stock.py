@@ -58,7 +58,9 @@ def test_what_is_put_together_is_what_the_scene_would_be_encoded_as(
     for kind, layer in drawn.items():
         empty = torch.stack([stock.empty[scene.background][kind] for scene in made.scenes])
         wrong = (made.layers[kind] - layer).square().sum()
-        assert wrong < 0.02 * (layer - empty).square().sum(), kind
+        # Given frames end in grey: there the encoder looks at one frame, and the border is nearer.
+        most = 0.02 if kind == LATENTS else 0.08
+        assert wrong < most * (layer - empty).square().sum(), kind
 
 
 def test_all_of_it_follows_from_the_choices(stock: Stock) -> None:
