@@ -1,5 +1,6 @@
 """Work on the demo checkpoints, and an engine in this process."""
 
+import shutil
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -35,6 +36,18 @@ def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
     image.paste("yellow", (48, 40, 96, 80))
     image.save(path)
     return path
+
+
+@pytest.fixture
+def checkpoint(demo_models: Path, tmp_path: Path) -> Path:
+    """A copy of the demo T2V that may be damaged."""
+    return Path(shutil.copytree(demo_models / "demo" / "t2v", tmp_path / "checkpoint"))
+
+
+def cut_short(part: Path) -> None:
+    """Leave the beginning of a part's weights."""
+    file = next(part.glob("*.safetensors"))
+    file.write_bytes(file.read_bytes()[:1000])
 
 
 @dataclass

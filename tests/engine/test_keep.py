@@ -10,7 +10,7 @@ from diffusers import WanTransformer3DModel
 from safetensors.torch import save_file
 from transformers import UMT5EncoderModel
 
-from tests.engine.conftest import Generate, Make, Outcome
+from tests.engine.conftest import Generate, Make, Outcome, cut_short
 from tests.values import PLAN
 from wan22_app.domain.events import Cancelled, Done, Event, Failed, Stage
 from wan22_app.domain.generation import LoraRef
@@ -88,16 +88,12 @@ def test_one_that_was_stopped_goes_on_with_the_expert_of_its_step(generate: Gene
 
 
 def test_an_expert_that_is_damaged_fails_in_its_turn_and_is_a_matter_of_weights(
-    work: Make, demo_models: Path, tmp_path: Path
+    work: Make, checkpoint: Path, tmp_path: Path
 ) -> None:
-    import shutil
-
-    broken = tmp_path / "broken"
-    shutil.copytree(demo_models / "demo" / "t2v", broken)
-    file = next((broken / "transformer_2").glob("*.safetensors"))
-    file.write_bytes(file.read_bytes()[:1000])
+    cut_short(checkpoint / "transformer_2")
     outcome, engine = Outcome(), Engine(tmp_path / "embeddings")
-    engine.run(work("demo-t2v", folder=broken, plan=ONE), outcome.events.append, threading.Event())
+    damaged = work("demo-t2v", folder=checkpoint, plan=ONE)
+    engine.run(damaged, outcome.events.append, threading.Event())
     assert isinstance(outcome.verdict, Failed)
     assert outcome.failed.kind == "weights"
     assert {step.expert for step in outcome.steps(Stage.DENOISING)} == {"", "high"}

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from tests.engine.conftest import Generate, Make
+from tests.engine.conftest import Generate, Make, cut_short
 from wan22_app.domain.events import Cancelled, Stage
 from wan22_app.domain.generation import ImageRef, LoraRef, geometry
 from wan22_app.domain.output import RECIPE_KEY, Recipe
@@ -175,21 +175,14 @@ def test_a_lora_that_matches_nothing_is_refused(generate: Generate, tmp_path: Pa
 
 
 def test_damaged_weights_are_a_matter_of_weights(
-    work: Make, demo_models: Path, tmp_path: Path
+    work: Make, checkpoint: Path, tmp_path: Path
 ) -> None:
-    import shutil
     import threading
 
-    broken = tmp_path / "broken"
-    shutil.copytree(demo_models / "demo" / "t2v", broken)
-    file = next((broken / "transformer").glob("*.safetensors"))
-    file.write_bytes(file.read_bytes()[:1000])
-    sound = work("demo-t2v")
-    entry = sound.entry.model_copy(update={"folder": str(broken)})
+    cut_short(checkpoint / "transformer")
     events: list[object] = []
-    Engine(tmp_path).run(
-        sound.model_copy(update={"entry": entry}), events.append, threading.Event()
-    )
+    damaged = work("demo-t2v", folder=checkpoint)
+    Engine(tmp_path).run(damaged, events.append, threading.Event())
     assert getattr(events[-1], "kind", None) == "weights"
 
 

@@ -1,7 +1,6 @@
 """A text is read once: what is kept is what the encoder said, and no one else's."""
 
 import os
-import shutil
 import threading
 from pathlib import Path
 
@@ -19,12 +18,6 @@ from wan22_app.engine.text import Shelf
 
 WITHOUT_ENCODER = 4
 """Scheduler, VAE and two experts."""
-
-
-@pytest.fixture
-def checkpoint(demo_models: Path, tmp_path: Path) -> Path:
-    """A copy that may be damaged."""
-    return Path(shutil.copytree(demo_models / "demo" / "t2v", tmp_path / "checkpoint"))
 
 
 @pytest.fixture
