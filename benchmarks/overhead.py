@@ -26,7 +26,7 @@ from wan22_app.demo import SHIPPED
 from wan22_app.domain.catalog import DEMO_T2V, ModelEntry, WeightsState
 from wan22_app.domain.events import Done, Event
 from wan22_app.domain.generation import GenerationRequest, geometry
-from wan22_app.domain.memory import MemoryPlan
+from wan22_app.domain.plan import MemoryPlan
 from wan22_app.domain.work import Work
 from wan22_app.engine.engine import Engine, latents_sha256
 

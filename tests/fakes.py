@@ -9,9 +9,8 @@ from wan22_app.domain.errors import ModelUnavailable, Problem, UserError
 from wan22_app.domain.events import Cancelled, Event
 from wan22_app.domain.figures import Figures
 from wan22_app.domain.generation import ImageRef, LoraRef
-from wan22_app.domain.memory import Device, Host
 from wan22_app.domain.picture import Background
-from wan22_app.domain.relief import Relief
+from wan22_app.domain.plan import Device, Host
 from wan22_app.domain.work import Work
 from wan22_app.ports import Published
 
@@ -167,19 +166,6 @@ class FakeLatents:
     def prune(self, spared: Collection[str]) -> Sequence[str]:
         self.spared = spared
         return []
-
-
-class FakeExperience:
-    """What was learned, in a dictionary; pixels are not looked at."""
-
-    def __init__(self) -> None:
-        self.known: dict[tuple[str, str], Relief] = {}
-
-    def put(self, model: str, device: str, pixels: int, relief: Relief) -> None:
-        self.known[model, device] = relief
-
-    def needed(self, model: str, device: str, pixels: int) -> Relief:
-        return self.known.get((model, device), Relief())
 
 
 class FakeImages:

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from wan22_app.domain.catalog import DEMO_T2V, ModelSpec
 from wan22_app.domain.generation import GenerationRequest
 from wan22_app.domain.job import Job
-from wan22_app.domain.memory import MemoryPlan
 from wan22_app.domain.output import Output
+from wan22_app.domain.plan import MemoryPlan
 
 PLAN = MemoryPlan(
     device="cpu", precision="fp32", offload="none", tile=None, peak_vram_bytes=0, peak_ram_bytes=1

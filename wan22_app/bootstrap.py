@@ -48,6 +48,7 @@ from wan22_app.services.flight import Surroundings
 from wan22_app.services.forecast import Forecast
 from wan22_app.services.gallery import Gallery
 from wan22_app.services.monitoring import Monitoring
+from wan22_app.services.planning import Planning
 from wan22_app.services.preferences import Preferences
 from wan22_app.services.queue import Queue
 from wan22_app.services.recipes import Recipes
@@ -133,16 +134,17 @@ def build_services(settings: Settings) -> Services:
     files = FolderOutputFiles(settings.outputs, settings.staging)
     probe, bell = NvmlProbe(settings.outputs), UdpBell(settings.locks)
     gallery = Gallery(outputs, files, clock)
-    preferences = Preferences(SqlSettingStore(engine), SqlPresetStore(engine), probe, secrets)
+    planning = Planning(probe, SqlExperienceStore(engine, clock), __version__)
+    preferences = Preferences(SqlSettingStore(engine), SqlPresetStore(engine), planning, secrets)
     around = submission.Surroundings(
-        library, images, files, probe, bell, secrets, preferences.defaults
+        library, images, files, planning, bell, secrets, preferences.defaults
     )
     submitting = Submission(Stores(jobs, outputs, downloads), around, settings.max_waiting)
     latents = FolderLatents(settings.latents)
     return Services(
         settings=settings,
         submission=submitting,
-        retrying=Retrying(jobs, latents, library, probe, submitting),
+        retrying=Retrying(jobs, latents, library, planning, submitting),
         queue=Queue(jobs, bell),
         gallery=gallery,
         recipes=Recipes(gallery, PyavVideos(settings.uploads), images, library),
@@ -179,6 +181,7 @@ def build_dispatcher(settings: Settings, command: Command | None = None) -> Disp
     """
     engine = create_engine(settings.database)
     clock, probe = SystemClock(), NvmlProbe(settings.outputs)
+    experience = SqlExperienceStore(engine, clock)
     device = probe.device()
     slot = "cpu" if device.kind == "cpu" else f"gpu{device.index}"
     return Dispatcher(
@@ -189,8 +192,8 @@ def build_dispatcher(settings: Settings, command: Command | None = None) -> Disp
             library=FolderLibrary(settings.models, settings.loras),
             images=GatedImages(settings.uploads),
             latents=FolderLatents(settings.latents),
-            experience=SqlExperienceStore(engine, clock),
-            probe=probe,
+            experience=experience,
+            planning=Planning(probe, experience, __version__),
             executor=LocalExecutor(
                 (slot,),
                 command or partial(engine_command, settings, device.torch_name),

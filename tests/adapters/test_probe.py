@@ -41,6 +41,9 @@ class FakeNvml:
     def nvmlDeviceGetName(self, _handle: int) -> bytes:
         return b"NVIDIA GeForce RTX 4080"
 
+    def nvmlSystemGetDriverVersion(self) -> str:
+        return "550.54"
+
     def nvmlDeviceGetMemoryInfo(self, _handle: int) -> SimpleNamespace:
         self._refuse("memory")
         return SimpleNamespace(total=16 * GIB, free=5 * GIB, used=10 * GIB)

@@ -198,7 +198,7 @@ class Bench:
             files=Folder(),
             images=FakeImages(),
             latents=FakeLatents(),
-            experience=SqlExperienceStore(self._engine, clock),  # type: ignore[arg-type]
+            experience=SqlExperienceStore(self._engine, clock),
             probe=FakeProbe(),
             bell=SilentBell(),
         )

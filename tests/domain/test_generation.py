@@ -10,7 +10,8 @@ from tests.values import a_request
 from wan22_app.domain.catalog import CATALOG, DEMO_T2V, DEMO_TI2V, T2V_A14B, TI2V_5B, ModelSpec
 from wan22_app.domain.errors import InvalidRequest
 from wan22_app.domain.generation import GenerationRequest, ImageRef, geometry
-from wan22_app.domain.memory import Device, Host, MemoryPlan, plan_memory
+from wan22_app.domain.memory import plan_memory
+from wan22_app.domain.plan import Device, Host, MemoryPlan
 
 JUNK = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.binary(max_size=8),

@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 
 from wan22_app.domain.catalog import GB, I2V_A14B, REAL_SPECS, T2V_A14B, TI2V_5B, ModelSpec, Size
 from wan22_app.domain.generation import GenerationRequest, ImageRef
-from wan22_app.domain.memory import Device, Host, MemoryPlan, WontFit, plan_memory, ram_budget
+from wan22_app.domain.memory import plan_memory, ram_budget
 from wan22_app.domain.needs import needs
+from wan22_app.domain.plan import Device, Host, MemoryPlan, WontFit
 
 HOST = Host(total_bytes=10**12, available_bytes=10**12, cores=8)
 IMAGE = ImageRef(sha256="0" * 64, width=100, height=100)

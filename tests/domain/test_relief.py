@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tests.values import PLAN
 from wan22_app.domain.events import Stage
-from wan22_app.domain.memory import MemoryPlan
+from wan22_app.domain.plan import MemoryPlan
 from wan22_app.domain.relief import (
     CHUNKS,
     OFFLOADS,

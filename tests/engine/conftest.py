@@ -14,7 +14,7 @@ from tests.values import PLAN
 from wan22_app.domain.catalog import CATALOG, ModelEntry, WeightsState
 from wan22_app.domain.events import Advanced, Cancelled, Done, Event, Failed, Stage
 from wan22_app.domain.generation import GenerationRequest, ImageRef
-from wan22_app.domain.memory import MemoryPlan
+from wan22_app.domain.plan import MemoryPlan
 from wan22_app.domain.work import Work
 from wan22_app.engine.engine import Engine
 

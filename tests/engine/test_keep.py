@@ -14,7 +14,7 @@ from tests.engine.conftest import Generate, Make, Outcome, cut_short
 from tests.values import PLAN
 from wan22_app.domain.events import Cancelled, Done, Event, Failed, Stage
 from wan22_app.domain.generation import LoraRef
-from wan22_app.domain.memory import MemoryPlan
+from wan22_app.domain.plan import MemoryPlan
 from wan22_app.engine.engine import Engine
 
 ONE = PLAN.model_copy(update={"keep": "one"})

@@ -8,7 +8,6 @@ from sqlalchemy.engine import Engine
 
 from tests.conftest import SetClock
 from tests.fakes import (
-    FakeExperience,
     FakeFiles,
     FakeImages,
     FakeLatents,
@@ -19,6 +18,7 @@ from tests.fakes import (
 )
 from tests.values import a_request
 from wan22_app.adapters.db.downloads import SqlDownloadStore
+from wan22_app.adapters.db.experience import SqlExperienceStore
 from wan22_app.adapters.db.jobs import SqlJobStore
 from wan22_app.adapters.db.outputs import SqlOutputStore
 from wan22_app.adapters.db.usage import SqlUsageStore
@@ -29,6 +29,7 @@ from wan22_app.domain.job import Job
 from wan22_app.ports import NewJob
 from wan22_app.services.dispatch import Dispatcher
 from wan22_app.services.flight import Surroundings
+from wan22_app.services.planning import Planning
 from wan22_app.services.retrying import Retrying
 from wan22_app.services.submission import Stores, Submission
 from wan22_app.services.submission import Surroundings as Around
@@ -48,10 +49,14 @@ class World:
     files: FakeFiles
     images: FakeImages
     latents: FakeLatents
-    experience: FakeExperience
+    experience: SqlExperienceStore
     probe: FakeProbe
     bell: SilentBell
     daily_minutes: float = 0.0
+
+    @property
+    def planning(self) -> Planning:
+        return Planning(self.probe, self.experience, "test")
 
     def dispatcher(self) -> Dispatcher:
         """A new one, as after a restart."""
@@ -64,7 +69,7 @@ class World:
                 images=self.images,
                 latents=self.latents,
                 experience=self.experience,
-                probe=self.probe,
+                planning=self.planning,
                 executor=self.executor,
                 usage=SqlUsageStore(self.engine, self.clock),
                 clock=self.clock,
@@ -75,13 +80,13 @@ class World:
 
     def submission(self, most_waiting: int = 10) -> Submission:
         around = Around(
-            self.library, self.images, self.files, self.probe, self.bell, SystemSecrets()
+            self.library, self.images, self.files, self.planning, self.bell, SystemSecrets()
         )
         return Submission(Stores(self.jobs, self.outputs, self.downloads), around, most_waiting)
 
     def retrying(self, most_waiting: int = 10) -> Retrying:
         submission = self.submission(most_waiting)
-        return Retrying(self.jobs, self.latents, self.library, self.probe, submission)
+        return Retrying(self.jobs, self.latents, self.library, self.planning, submission)
 
 
 def done(job: Job) -> Done:
@@ -111,7 +116,7 @@ def world(
         FakeFiles(),
         FakeImages(),
         FakeLatents(),
-        FakeExperience(),
+        SqlExperienceStore(database, clock),
         FakeProbe(),
         SilentBell(),
     )

@@ -22,9 +22,11 @@ from wan22_app.domain.events import (
 )
 from wan22_app.domain.job import HoldReason, Job, JobState
 from wan22_app.domain.lighter import gist
-from wan22_app.domain.memory import Device
+from wan22_app.domain.plan import Device
+from wan22_app.domain.relief import Relief
 from wan22_app.ports import NewJob
 from wan22_app.services.dispatch import Dispatcher
+from wan22_app.services.flight import pixels_of
 from wan22_app.services.story import resumed
 
 WHY = Problem(code="x", what="It failed.", cure="Try again.")
@@ -41,6 +43,12 @@ def step(job: Job, done_steps: int, stage: Stage = Stage.DENOISING) -> Advanced:
 def say(world: World, dispatcher: Dispatcher, *events: object) -> None:
     world.executor.runs[-1].script.extend(events)  # type: ignore[arg-type]
     dispatcher.tick()
+
+
+def needed(world: World, job: Job) -> Relief:
+    """What the machine has learned about such a job."""
+    device = world.probe.device().name
+    return world.experience.needed(job.request.model, device, pixels_of(job))
 
 
 def test_what_an_earlier_run_had_computed_is_told_and_forgotten_with_success(
@@ -155,7 +163,7 @@ def test_when_nothing_is_left_to_try_the_job_fails(
     for _ in range(4):
         say(world, dispatcher, step(job, 1, Stage.DECODING), memory_short(job))
     assert world.jobs.get(person, job.id).state is JobState.FAILED
-    assert world.experience.known == {}
+    assert needed(world, job) == Relief()
 
 
 MADE_LESS = ["bf16", "96×96 and bf16", "72×72 and bf16", "72×72, 13 frames and bf16",
@@ -234,7 +242,7 @@ def test_what_worked_is_remembered_for_the_next_job(
     dispatcher.tick()
     say(world, dispatcher, step(first, 1, Stage.DECODING), memory_short(first))
     say(world, dispatcher, done(first))
-    assert [relief.tile for relief in world.experience.known.values()] == [96]
+    assert needed(world, first).tile == 96
     assert world.executor.runs[-1].work.plan.tile == 96
 
 
@@ -247,7 +255,7 @@ def test_a_kill_for_want_of_main_memory_counts_and_is_eased_but_teaches_nothing(
     assert world.executor.runs[-1].work.plan.tile == 96
     assert world.jobs.get(person, job.id).attempts == 2
     say(world, dispatcher, done(job))
-    assert world.experience.known == {}
+    assert needed(world, job) == Relief()
 
 
 def test_three_deaths_set_a_job_aside_however_much_could_be_eased(

@@ -1,7 +1,7 @@
 """The doctor's sentences."""
 
 from wan22_app.domain.catalog import DEMO_T2V, T2V_A14B, ModelEntry, WeightsState
-from wan22_app.domain.memory import Device, Host
+from wan22_app.domain.plan import Device, Host
 from wan22_app.services.doctor import device_check, host_check, weights_check
 
 

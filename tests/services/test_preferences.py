@@ -5,14 +5,16 @@ from sqlalchemy.engine import Engine
 
 from tests.fakes import FakeProbe
 from tests.services.conftest import World
+from wan22_app.adapters.db.experience import SqlExperienceStore
 from wan22_app.adapters.db.preferences import SqlPresetStore, SqlSettingStore
-from wan22_app.adapters.system import SystemSecrets
+from wan22_app.adapters.system import SystemClock, SystemSecrets
 from wan22_app.domain.account import Person
 from wan22_app.domain.catalog import CATALOG, DEMO_T2V, T2V_A14B
 from wan22_app.domain.defaults import SETTING, GenerationDefaults
 from wan22_app.domain.errors import InvalidRequest, QuotaReached
-from wan22_app.domain.memory import Device
+from wan22_app.domain.plan import Device
 from wan22_app.domain.preset import MOST_PRESETS
+from wan22_app.services.planning import Planning
 from wan22_app.services.preferences import CHOICES, Preferences
 from wan22_app.services.submission import Stores, Submission
 from wan22_app.services.submission import Surroundings as Around
@@ -28,9 +30,10 @@ FORM = {
 
 
 @pytest.fixture
-def preferences(database: Engine) -> Preferences:
+def preferences(database: Engine, world: World) -> Preferences:
+    planning = world.planning
     return Preferences(
-        SqlSettingStore(database), SqlPresetStore(database), FakeProbe(), SystemSecrets()
+        SqlSettingStore(database), SqlPresetStore(database), planning, SystemSecrets()
     )
 
 
@@ -71,7 +74,7 @@ def test_defaults_fill_what_a_form_leaves_empty_and_nothing_else(
     preferences.change_default(person, "precision", "fp16")
     assert preferences.defaults().may_reduce is False, "consent is given, never assumed"
     preferences.change_default(person, "may_reduce", "True")
-    around = Around(world.library, world.images, world.files, world.probe, world.bell,
+    around = Around(world.library, world.images, world.files, world.planning, world.bell,
                     SystemSecrets(), preferences.defaults)  # fmt: skip
     stores = world.submission()._stores
     assert isinstance(stores, Stores)
@@ -102,7 +105,10 @@ def test_on_a_card_more_offload_needs_less_of_it(database: Engine) -> None:
     probe = FakeProbe()
     probe.card = Device(kind="cuda", name="RTX 4080", total_bytes=17 * 10**9, free_bytes=16 * 10**9)
     probe.machine = probe.machine.model_copy(update={"total_bytes": 200 * 10**9})
-    card = Preferences(SqlSettingStore(database), SqlPresetStore(database), probe, SystemSecrets())
+    planning = Planning(probe, SqlExperienceStore(database, SystemClock()), "test")
+    card = Preferences(
+        SqlSettingStore(database), SqlPresetStore(database), planning, SystemSecrets()
+    )
     by_choice = {p.choice: p for p in card.prices(T2V_A14B) if p.field == "offload"}
     assert by_choice["none"].wont_fit is not None
     block = by_choice["block"].plan

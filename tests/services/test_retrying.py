@@ -10,7 +10,8 @@ from wan22_app.domain.catalog import DEMO_T2V
 from wan22_app.domain.errors import Conflict, NotFound, Problem
 from wan22_app.domain.events import Advanced, Crashed, Failed, Stage
 from wan22_app.domain.job import Job, JobState
-from wan22_app.domain.memory import Device, MemoryPlan, plan_memory
+from wan22_app.domain.memory import plan_memory
+from wan22_app.domain.plan import Device, MemoryPlan
 from wan22_app.services.dispatch import Dispatcher
 
 STRANGER = Person(id="eve", name="Eve")

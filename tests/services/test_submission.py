@@ -13,7 +13,7 @@ from wan22_app.domain.errors import (
     UserError,
 )
 from wan22_app.domain.job import JobState
-from wan22_app.domain.memory import Device, Host
+from wan22_app.domain.plan import Device, Host
 
 FIELDS: dict[str, object] = {"model": "demo-t2v", "prompt": "a red ball"}
 STRANGER = Person(id="eve", name="Eve")

@@ -4,7 +4,7 @@ import pytest
 
 from tests.values import PLAN
 from wan22_app.domain.errors import Problem
-from wan22_app.domain.memory import MemoryPlan, WontFit
+from wan22_app.domain.plan import MemoryPlan, WontFit
 from wan22_app.services.preferences import Price
 from wan22_app.web import words
 from wan22_app.web.verdict import price_text, problems_text

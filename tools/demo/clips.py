@@ -40,7 +40,7 @@ class Format:
 
 FULL = tuple(
     Format(size, batches, often)
-    for size, batches, often in zip(SIZES, (56, 14, 14), (0.6, 0.2, 0.2), strict=True)
+    for size, batches, often in zip(SIZES, (224, 56, 56), (0.6, 0.2, 0.2), strict=True)
 )
 """The sizes that are offered."""
 SMALL = Format((64, 64), 160, 1.5)

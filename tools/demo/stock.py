@@ -37,8 +37,13 @@ class Stock:
     rooms: dict[tuple[str, Box], list[tuple[int, int]]]
 
     def compose(self, chance: random.Random, count: int) -> Clips:
-        """New scenes at random, with as many objects and on such backgrounds as those drawn."""
-        made = [self._scene(chance, chance.choice(self.clips.scenes)) for _ in range(count)]
+        """New scenes at random, each laid out as one of those drawn.
+
+        A pair is taken twice as often: its two objects are harder than twice one.
+        """
+        drawn = self.clips.scenes
+        likes = chance.choices(drawn, [len(scene.things) for scene in drawn], k=count)
+        made = [self._scene(chance, like) for like in likes]
         scenes = [scene for scene, _ in made]
         layers = {kind: torch.stack([each[kind] for _, each in made]) for kind in made[0][1]}
         return Clips(scenes, layers, objects_of(scenes, self.layout))

@@ -13,7 +13,7 @@ import psutil
 import pynvml
 
 from wan22_app.domain.figures import Figures
-from wan22_app.domain.memory import Device, Host
+from wan22_app.domain.plan import Device, Host
 
 CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
@@ -86,11 +86,13 @@ class NvmlProbe:
         try:
             memory = self._nvml.nvmlDeviceGetMemoryInfo(handle)
             name = self._nvml.nvmlDeviceGetName(handle)
+            driver = self._nvml.nvmlSystemGetDriverVersion()
         except pynvml.NVMLError:
             return Device(kind="cpu", name=_processor())
         return Device(
             kind="cuda",
-            name=name.decode() if isinstance(name, bytes) else name,
+            name=_text(name),
+            driver=_text(driver),
             total_bytes=int(memory.total),
             free_bytes=int(memory.free),
         )
@@ -105,6 +107,11 @@ class NvmlProbe:
             used = int(memory.total) - int(memory.free)
             found |= {"vram_used": used, "vram_total": int(memory.total)}
         return found
+
+
+def _text(told: str | bytes) -> str:
+    """NVML's older bindings answer in bytes."""
+    return told.decode() if isinstance(told, bytes) else told
 
 
 def _processor() -> str:

@@ -12,6 +12,7 @@ from pydantic import Field
 from wan22_app.domain.values import Value
 
 Precision = Literal["bf16", "fp16", "fp32"]
+VaePrecision = Literal["fp32", "bf16"]
 GIB = 1024**3
 GB = 1000**3
 
@@ -78,6 +79,8 @@ class Costs(Value):
     flops_per_token: float
     flops_per_token_squared: float
     vae_bytes_per_tile_pixel: float
+    vae_flops_per_pixel: float
+    """Of decoding one pixel of one frame."""
 
 
 class ModelSpec(Value):
@@ -150,6 +153,7 @@ _A14B_COSTS = Costs(
     flops_per_token=2.441e10,
     flops_per_token_squared=8.184e5,
     vae_bytes_per_tile_pixel=19_500,
+    vae_flops_per_pixel=8.56e6,
 )
 _5B_COSTS = Costs(
     transformer_bytes=int(10.0 * GB),
@@ -162,6 +166,7 @@ _5B_COSTS = Costs(
     flops_per_token=8.98e9,
     flops_per_token_squared=3.655e5,
     vae_bytes_per_tile_pixel=21_600,
+    vae_flops_per_pixel=1.845e7,
 )
 
 T2V_A14B = ModelSpec(

@@ -1,14 +1,14 @@
 """How long a job will take, judged by what this machine has made before."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from wan22_app.domain.catalog import ModelSpec
+from wan22_app.domain.effort import effort
 from wan22_app.domain.events import Stage
-from wan22_app.domain.generation import GenerationRequest, geometry
+from wan22_app.domain.generation import GenerationRequest
 from wan22_app.domain.job import Progress
 from wan22_app.domain.output import Output
 
-Work = Callable[[ModelSpec, GenerationRequest], float]
 Stages = Mapping[Stage, float]
 """Seconds of each stage."""
 
@@ -28,8 +28,9 @@ def estimate_stages(
     last = own[0]
     found = {stage: last.seconds.get(stage, 0.0) for stage in Stage}
     found[Stage.LOADING] = next(filter(None, (each.seconds.get("loading") for each in own)), 0.0)
-    for stage, work in _WORK.items():
-        found[stage] *= work(spec, request) / work(spec, last.request)
+    before = effort(spec, last.request)
+    for stage, amount in effort(spec, request).items():
+        found[stage] *= amount / before[stage]
     return found
 
 
@@ -51,25 +52,3 @@ def seconds_left(stages: Stages, progress: Progress, since: float) -> float:
     units = max(1, progress.total) - progress.done
     begun = min(max(since, 0.0), unit) if units else 0.0
     return unit * units - begun + sum(stages[stage] for stage in later)
-
-
-def _denoising_work(spec: ModelSpec, request: GenerationRequest) -> float:
-    made = geometry(spec, request)
-    tokens = spec.tokens(made.width, made.height, made.frames)
-    costs = spec.costs
-    forward = tokens * (costs.flops_per_token + costs.flops_per_token_squared * tokens)
-    return forward * request.steps * (2 if request.guidance > 1 else 1)
-
-
-def _pixel_work(spec: ModelSpec, request: GenerationRequest) -> float:
-    made = geometry(spec, request)
-    return made.width * made.height * made.frames
-
-
-_WORK: Mapping[Stage, Work] = {
-    Stage.IMAGE: _pixel_work,
-    Stage.DENOISING: _denoising_work,
-    Stage.DECODING: _pixel_work,
-    Stage.ENCODING: _pixel_work,
-}
-"""What a stage's time grows with; loading and text take as long whatever is asked."""

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_core import ErrorDetails
 
-from wan22_app.domain.catalog import ImageUse, ModelSpec, Precision
+from wan22_app.domain.catalog import ImageUse, ModelSpec, Precision, VaePrecision
 from wan22_app.domain.errors import InvalidRequest, Problem
 from wan22_app.domain.picture import LONGEST_SIDE, Background, ImageSource, Share
 from wan22_app.domain.values import Value
@@ -19,7 +19,9 @@ MAX_STEPS = 200
 MAX_LORAS = 2  # the halves of one pair
 
 OffloadChoice = Literal["auto", "none", "model", "block"]
+KeepChoice = Literal["auto", "all", "one"]
 TileChoice = Literal["auto"] | Annotated[int, Field(ge=64, le=1024, multiple_of=16)]
+ChunkChoice = Literal["auto"] | Annotated[int, Field(ge=256, le=65536)]
 
 
 def _plain_text(text: str) -> str:
@@ -103,8 +105,11 @@ class GenerationRequest(Value):
     shift: Real = Field(gt=0.0, le=30.0)
     seed: Whole = Field(ge=0, le=MAX_SEED)
     precision: Precision
+    vae_precision: VaePrecision = "fp32"
     offload: OffloadChoice = "auto"
+    keep: KeepChoice = "auto"
     tile: TileChoice = "auto"
+    chunk: ChunkChoice = "auto"
     may_reduce: bool = False
     loras: tuple[LoraRef, ...] = Field(default=(), max_length=MAX_LORAS)
 
@@ -165,8 +170,11 @@ FIELD_NAMES = {
     "shift": "Shift",
     "seed": "Seed",
     "precision": "Precision",
+    "vae_precision": "Decoder precision",
     "offload": "Offload",
+    "keep": "Model in memory",
     "tile": "VAE tile size",
+    "chunk": "Chunk of tokens",
     "may_reduce": "Smaller if memory runs out",
     "image": "Start image",
     "loras": "LoRA",
@@ -194,6 +202,7 @@ _CURES = {
 _FIELD_CURES = {
     "prompt": "Say in a sentence what should happen.",
     "tile": "Use auto, or a multiple of 16 from 64 to 1024.",
+    "chunk": "Use auto, or a number from 256 to 65536.",
     "may_reduce": "Use true or false.",
     "image": "Choose the image again.",
     "loras": "Choose the LoRA again.",

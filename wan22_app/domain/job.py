@@ -6,7 +6,7 @@ from enum import StrEnum
 from wan22_app.domain.errors import Problem
 from wan22_app.domain.events import Stage
 from wan22_app.domain.generation import GenerationRequest
-from wan22_app.domain.memory import MemoryPlan
+from wan22_app.domain.plan import MemoryPlan
 from wan22_app.domain.relief import Relief
 from wan22_app.domain.values import Value
 

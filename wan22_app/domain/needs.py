@@ -4,7 +4,8 @@ from functools import lru_cache
 
 from wan22_app.domain.catalog import ImageUse, ModelSpec
 from wan22_app.domain.generation import GenerationRequest, ImageRef
-from wan22_app.domain.memory import RESERVE_BYTES, Device, leanest
+from wan22_app.domain.memory import RESERVE_BYTES, leanest
+from wan22_app.domain.plan import Device
 from wan22_app.domain.values import Value
 
 

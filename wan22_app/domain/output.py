@@ -6,8 +6,8 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from wan22_app.domain.generation import GenerationRequest
-from wan22_app.domain.memory import MemoryPlan
 from wan22_app.domain.picture import LONGEST_SIDE
+from wan22_app.domain.plan import MemoryPlan
 from wan22_app.domain.values import Value
 
 RECIPE_KEY = "wan22_recipe"

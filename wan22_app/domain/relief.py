@@ -8,7 +8,7 @@ person's own.
 from wan22_app.domain.catalog import ModelSpec
 from wan22_app.domain.events import Stage
 from wan22_app.domain.generation import GenerationRequest, geometry
-from wan22_app.domain.memory import Keep, MemoryPlan, Offload
+from wan22_app.domain.plan import Keep, MemoryPlan, Offload
 from wan22_app.domain.values import Value
 
 OFFLOADS: tuple[Offload, ...] = ("none", "model", "block")

@@ -9,7 +9,7 @@ from pydantic import Field, TypeAdapter
 
 from wan22_app.domain.catalog import ModelEntry
 from wan22_app.domain.generation import GenerationRequest
-from wan22_app.domain.memory import MemoryPlan
+from wan22_app.domain.plan import MemoryPlan
 from wan22_app.domain.values import Value
 
 

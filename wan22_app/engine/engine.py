@@ -26,6 +26,7 @@ from wan22_app.engine.tasks import Task, from_image, from_text
 from wan22_app.engine.text import Shelf
 from wan22_app.engine.versions import device_name, libraries, versions
 from wan22_app.engine.video import Film, Writing
+from wan22_app.engine.watching import RamWatch
 
 Emit = Callable[[Event], None]
 
@@ -46,8 +47,8 @@ class Engine:
         stage = _StageWatch(emit)
         progress = Progress(work.job_id, stage, brake)
         try:
-            with torch.no_grad():
-                done = self._make(work, progress, brake)
+            with torch.no_grad(), RamWatch() as ram:
+                done = self._make(work, progress, brake, ram)
         except Stopped:
             emit(Cancelled(job_id=work.job_id))
         except Exception as error:
@@ -64,7 +65,7 @@ class Engine:
         self._loaded = None
         give_back()
 
-    def _make(self, work: Work, progress: Progress, brake: Brake) -> Done:
+    def _make(self, work: Work, progress: Progress, brake: Brake, ram: RamWatch) -> Done:
         _forget_peaks(work)
         loaded = self._ready(work, progress, brake)
         loaded.chunk(work.plan.chunk)
@@ -78,7 +79,8 @@ class Engine:
         else:
             latents = self._denoise(loaded, work, made, progress, store, saved)
             store.final(latents, work.request.steps)
-        return self._film(pipeline, latents, made, work, progress)
+        done = self._film(pipeline, latents, made, work, progress)
+        return done.model_copy(update={"peak_ram_bytes": ram.peak_bytes})
 
     def _denoise(
         self,
@@ -98,6 +100,7 @@ class Engine:
             if work.plan.keep == "one":
                 loaded.reader.drop()
             progress.advance()
+            progress.complete = prompt.fresh and saved is None
             task = self._start(pipeline, work, made, device, progress)
             progress.begin(Stage.DENOISING, work.request.steps, saved.step if saved else 0)
             try:
@@ -174,7 +177,7 @@ class Engine:
             latents_sha256=digest,
             seconds=progress.seconds,
             peak_vram_bytes=_peak_vram(work),
-            peak_ram_bytes=progress.peak_ram_bytes,
+            complete=progress.complete,
         )
 
     def _tidy(self) -> None:
@@ -249,7 +252,9 @@ def _recipe(work: Work, digest: str) -> Recipe:
 
 
 def _forget_peaks(work: Work) -> None:
+    """What an earlier run left reserved would count as this one's."""
     if work.plan.device.startswith("cuda"):
+        give_back()
         torch.cuda.reset_peak_memory_stats(work.plan.device)
 
 

@@ -21,7 +21,7 @@ from torch import nn
 from transformers import AutoTokenizer, UMT5EncoderModel
 
 from wan22_app.domain.catalog import ImageUse, ModelEntry, Precision
-from wan22_app.domain.memory import MemoryPlan
+from wan22_app.domain.plan import MemoryPlan
 from wan22_app.engine.lean import Lean
 from wan22_app.engine.placement import place, place_encoder, place_transformer, place_vae
 from wan22_app.engine.progress import Brake

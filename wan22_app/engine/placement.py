@@ -6,11 +6,8 @@ from typing import Any
 import torch
 from diffusers.hooks import apply_group_offloading
 
-from wan22_app.domain.memory import MemoryPlan
-
-MOST_OVERLAP = 64
-"""A tile overlaps its neighbour by a quarter, and by 64 pixels at most: at diffusers' own default
-of 256 that is its stride of 192, and a larger tile has no wider seams to hide."""
+from wan22_app.domain.footprint import overlap
+from wan22_app.domain.plan import MemoryPlan
 
 
 def place(pipeline: Any, plan: MemoryPlan) -> None:
@@ -75,7 +72,7 @@ def tile_vae(vae: Any, tile: int | None) -> None:
     if tile is None:
         vae.disable_tiling()
         return
-    stride = tile - min(tile // 4, MOST_OVERLAP)
+    stride = tile - overlap(tile)
     vae.enable_tiling(
         tile_sample_min_height=tile,
         tile_sample_min_width=tile,

@@ -65,7 +65,8 @@ class Progress:
         self._said_at = self._start
         brake.beat = self.beat
         self.seconds: dict[str, float] = {}
-        self.peak_ram_bytes = 0
+        self.complete = False
+        """All parts were in memory at their turn, all steps were made by this run."""
 
     def begin(self, stage: Stage, total: int, done: int = 0) -> None:
         """Close the stage before and open this one, of which some may be done already."""
@@ -123,8 +124,6 @@ class Progress:
 
     def finish(self) -> None:
         """Close the current stage; adds to its duration if it ran before."""
-        rss = psutil.Process().memory_info().rss
-        self.peak_ram_bytes = max(self.peak_ram_bytes, rss)
         if self._stage is not None:
             name = str(self._stage)
             spent = time.monotonic() - self._stage_start

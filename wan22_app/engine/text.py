@@ -22,7 +22,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from wan22_app.domain.generation import GenerationRequest
-from wan22_app.domain.memory import MemoryPlan
+from wan22_app.domain.plan import MemoryPlan
 from wan22_app.engine.placement import give_back, visits
 
 MOST_BYTES = 256_000_000
@@ -33,10 +33,14 @@ ENCODER, TOKENIZER = "text_encoder", "tokenizer"
 
 @dataclass(frozen=True)
 class Prompt:
-    """Embeddings ``[1, L, D]`` in the transformer's type; ``negative`` is None without guidance."""
+    """Embeddings ``[1, L, D]`` in the transformer's type; ``negative`` is None without guidance.
+
+    ``fresh``: the encoder was at work for them.
+    """
 
     positive: torch.Tensor
     negative: torch.Tensor | None
+    fresh: bool = False
 
 
 @dataclass(frozen=True)
@@ -115,25 +119,27 @@ class Reader:
         self, request: GenerationRequest, length: int, device: torch.device, dtype: torch.dtype
     ) -> Prompt:
         """The request's texts, padded with zeros to ``length`` tokens as diffusers does."""
-        read = [self._rows(text, length).to(device) for text in texts_of(request)]
+        read = [self._rows(text, length) for text in texts_of(request)]
         padded = [
             torch.cat([rows, rows.new_zeros(length - len(rows), rows.shape[1])])[None].to(dtype)
-            for rows in read
+            for rows in (rows.to(device) for rows, _ in read)
         ]
-        return Prompt(padded[0], padded[1] if len(padded) > 1 else None)
+        fresh = any(new for _, new in read)
+        return Prompt(padded[0], padded[1] if len(padded) > 1 else None, fresh)
 
-    def _rows(self, text: str, length: int) -> torch.Tensor:
+    def _rows(self, text: str, length: int) -> tuple[torch.Tensor, bool]:
+        """The rows of a text, and whether it had not been read before."""
         key = self._key(text, length)
         kept = self._shelf.get(key)
         if kept is not None:
-            return kept
+            return kept, False
         if self._encoder is None:
             # Another engine has made room in the moment since ``needs_encoder``.
             self.load()
         assert self._encoder is not None
         rows = self._encoder(text, length)
         self._shelf.put(key, rows)
-        return rows
+        return rows, True
 
     def _key(self, text: str, length: int) -> str:
         told = json.dumps({**self._basis, "text": text, "length": length}, sort_keys=True)

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from wan22_app.domain.figures import Figures
-from wan22_app.domain.memory import Device, Host
+from wan22_app.domain.plan import Device, Host
 
 
 class Probe(Protocol):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from wan22_app.domain.account import Person
+from wan22_app.domain.measured import Measured
 from wan22_app.domain.output import EVERYTHING, Output, OutputQuery, Place, Recipe
 from wan22_app.domain.relief import Relief
 from wan22_app.domain.values import Value
@@ -141,6 +142,14 @@ class ExperienceStore(Protocol):
 
     def needed(self, model: str, device: str, pixels: int) -> Relief:
         """What videos of at most as many pixels have needed of late; nothing where unknown."""
+        ...
+
+    def keep(self, measured: Measured) -> None:
+        """Keep what a run has taken in place of what an equal one took before."""
+        ...
+
+    def measured(self, model: str, device: str, software: str) -> Sequence[Measured]:
+        """What runs of a model took of late on this device, newest first."""
         ...
 
 

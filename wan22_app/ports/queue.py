@@ -8,8 +8,8 @@ from wan22_app.domain.account import Person
 from wan22_app.domain.errors import Problem
 from wan22_app.domain.generation import GenerationRequest
 from wan22_app.domain.job import FINAL_STATES, HoldReason, Job, JobEvent, JobState, Progress
-from wan22_app.domain.memory import MemoryPlan
 from wan22_app.domain.output import Output
+from wan22_app.domain.plan import MemoryPlan
 from wan22_app.domain.relief import Relief
 from wan22_app.domain.values import Value
 

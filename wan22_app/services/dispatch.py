@@ -13,7 +13,7 @@ from wan22_app.domain.events import (
 )
 from wan22_app.domain.fairness import pick_next
 from wan22_app.domain.job import HoldReason, Job, JobState, Progress
-from wan22_app.domain.memory import MemoryPlan, WontFit, plan_memory
+from wan22_app.domain.plan import MemoryPlan, WontFit
 from wan22_app.domain.relief import eased, stronger
 from wan22_app.domain.watch import patience
 from wan22_app.domain.work import Work
@@ -231,14 +231,13 @@ class Dispatcher:
         if job is None:
             return False
         entry = self.around.library.entry(job.request.model)
-        device, host = self.around.probe.device(), self.around.probe.host()
-        plan = plan_memory(entry.spec, job.request, device, host)
+        plan = self.around.planning.plan(entry.spec, job.request)
         if isinstance(plan, WontFit):
             self.around.jobs.refuse(job.id, wont_fit_problem(plan))
             return True
         # Until the end is reached nobody may rely on it: the database can refuse every line.
         self._unsure = True
-        claimed = self.around.jobs.claim(job, self._eased(job, plan, device.name))
+        claimed = self.around.jobs.claim(job, self._eased(job, plan))
         more = claimed is None or self._launch(slot, claimed)
         self._unsure = False
         return more
@@ -261,8 +260,9 @@ class Dispatcher:
             self._flights[slot] = Flight(run, claimed, heard_at=now, watched_at=now)
         return False
 
-    def _eased(self, job: Job, plan: MemoryPlan, device: str) -> MemoryPlan:
+    def _eased(self, job: Job, plan: MemoryPlan) -> MemoryPlan:
         """The plan with what this job, or a like one before, showed to be needed."""
+        device = self.around.planning.probe.device().name
         known = self.around.experience.needed(job.request.model, device, pixels_of(job))
         return eased(plan, stronger(known, job.relief))
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from wan22_app.domain.catalog import ModelEntry, WeightsState
 from wan22_app.domain.errors import UserError
 from wan22_app.domain.health import Check
-from wan22_app.domain.memory import Device, Host
+from wan22_app.domain.plan import Device, Host
 from wan22_app.ports import Library, OutputFiles, Probe
 
 GB = 1000**3

@@ -14,10 +14,10 @@ from wan22_app.ports import (
     Library,
     OutputFiles,
     OutputStore,
-    Probe,
     Run,
     UsageStore,
 )
+from wan22_app.services.planning import Planning
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Surroundings:
     images: Images
     latents: LatentFiles
     experience: ExperienceStore
-    probe: Probe
+    planning: Planning
     executor: Executor
     usage: UsageStore
     clock: Clock

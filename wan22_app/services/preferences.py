@@ -9,10 +9,11 @@ from wan22_app.domain.catalog import ModelSpec
 from wan22_app.domain.defaults import SETTING, GenerationDefaults
 from wan22_app.domain.errors import InvalidRequest, Problem
 from wan22_app.domain.generation import GenerationRequest
-from wan22_app.domain.memory import MemoryPlan, WontFit, plan_memory
+from wan22_app.domain.plan import MemoryPlan, WontFit
 from wan22_app.domain.preset import MOST_PRESETS, Preset, kept
 from wan22_app.domain.values import Value
-from wan22_app.ports import PresetStore, Probe, Secrets, SettingStore
+from wan22_app.ports import PresetStore, Secrets, SettingStore
+from wan22_app.services.planning import Planning
 
 CHOICES: Mapping[str, Sequence[object]] = {
     "precision": (None, "bf16", "fp16", "fp32"),
@@ -37,11 +38,11 @@ class Preferences:
     """Reads and changes what was chosen once and for all."""
 
     def __init__(
-        self, settings: SettingStore, presets: PresetStore, probe: Probe, secrets: Secrets
+        self, settings: SettingStore, presets: PresetStore, planning: Planning, secrets: Secrets
     ):
         self._settings = settings
         self._presets = presets
-        self._probe = probe
+        self._planning = planning
         self._secrets = secrets
 
     def defaults(self) -> GenerationDefaults:
@@ -78,7 +79,7 @@ class Preferences:
     ) -> Price:
         changed = defaults.model_copy(update={field: value})
         request = GenerationRequest.build(spec, _sample(spec, changed), seed=0)
-        plan = plan_memory(spec, request, self._probe.device(), self._probe.host())
+        plan = self._planning.plan(spec, request)
         return Price(
             field=field,
             choice=str(value or ""),

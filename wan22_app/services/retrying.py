@@ -9,10 +9,11 @@ from wan22_app.domain.events import Stage
 from wan22_app.domain.generation import GenerationRequest
 from wan22_app.domain.job import Job, JobState
 from wan22_app.domain.lighter import lighter, sentence
-from wan22_app.domain.memory import MemoryPlan, plan_memory
+from wan22_app.domain.plan import MemoryPlan
 from wan22_app.domain.relief import TILED, Extent, Relief, next_rung
 from wan22_app.domain.values import Value
-from wan22_app.ports import JobStore, LatentFiles, Library, NewJob, Probe
+from wan22_app.ports import JobStore, LatentFiles, Library, NewJob
+from wan22_app.services.planning import Planning
 from wan22_app.services.submission import Submission
 
 TOO_LARGE = ("wont_fit_vram", "wont_fit_ram")
@@ -42,7 +43,7 @@ class Retrying:
     jobs: JobStore
     latents: LatentFiles
     library: Library
-    probe: Probe
+    planning: Planning
     submission: Submission
 
     def chances(self, job: Job) -> Chances:
@@ -109,14 +110,15 @@ class Retrying:
     def _fitting(self, spec: ModelSpec, asked: GenerationRequest) -> GenerationRequest | None:
         """The first change with which the plan fits this machine, beginning with what costs least.
 
-        The person's own choices of offload and tiles come first: without them nothing is lost.
+        The person's own choices of placement and tiles come first: without them nothing is lost.
         """
         small = LEAST_TILE if asked.tile == "auto" else min(asked.tile, LEAST_TILE)
-        request: GenerationRequest | None = asked.model_copy(update={"offload": "auto"})
-        device, host = self.probe.device(), self.probe.host()
+        request: GenerationRequest | None = asked.model_copy(
+            update={"offload": "auto", "keep": "auto"}
+        )
         while request is not None:
             for each in (request, request.model_copy(update={"tile": small})):
-                if isinstance(plan_memory(spec, each, device, host), MemoryPlan):
+                if isinstance(self.planning.plan(spec, each), MemoryPlan):
                     return each
             request = lighter(spec, request, asked)
         return None

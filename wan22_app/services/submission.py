@@ -16,7 +16,7 @@ from wan22_app.domain.errors import (
 from wan22_app.domain.estimate import estimate_stages, seconds
 from wan22_app.domain.generation import GenerationRequest, Geometry, LoraRef, geometry
 from wan22_app.domain.job import Job, JobState
-from wan22_app.domain.memory import Device, MemoryPlan, WontFit, plan_memory
+from wan22_app.domain.plan import Device, MemoryPlan, WontFit
 from wan22_app.domain.values import Value
 from wan22_app.ports import (
     Bell,
@@ -27,9 +27,9 @@ from wan22_app.ports import (
     NewJob,
     OutputFiles,
     OutputStore,
-    Probe,
     Secrets,
 )
+from wan22_app.services.planning import Planning
 
 
 class Verdict(Value):
@@ -68,7 +68,7 @@ class Surroundings:
     library: Library
     images: Images
     files: OutputFiles
-    probe: Probe
+    planning: Planning
     bell: Bell
     secrets: Secrets
     defaults: Callable[[], GenerationDefaults] = GenerationDefaults
@@ -84,12 +84,13 @@ class Submission:
 
     def check(self, person: Person, fields: Mapping[str, object]) -> Verdict:
         """Judge a form without queueing it; never raises UserError."""
-        device = self._around.probe.device()
+        planning = self._around.planning
+        device = planning.probe.device()
         try:
             entry, request = self._request(fields)
         except UserError as error:
             return Verdict(problems=error.problems, device=device)
-        plan = plan_memory(entry.spec, request, device, self._around.probe.host())
+        plan = planning.plan(entry.spec, request)
         experience = self._stores.outputs.experience({entry.spec.key})
         stages = estimate_stages(entry.spec, request, experience)
         return Verdict(
@@ -138,8 +139,7 @@ class Submission:
         if request.image is not None:
             self._around.images.path(request.image)
         self._around.files.check_writable()
-        probe = self._around.probe
-        plan = plan_memory(entry.spec, request, probe.device(), probe.host())
+        plan = self._around.planning.plan(entry.spec, request)
         if isinstance(plan, WontFit):
             raise InvalidRequest(wont_fit_problem(plan))
 

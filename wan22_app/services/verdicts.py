@@ -1,6 +1,7 @@
 """What becomes of a job when its run has ended: published, tried again, set aside, over."""
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from wan22_app.domain.errors import Problem, UserError
@@ -73,9 +74,18 @@ class Verdicts:
         jobs.succeed(job.id, job.epoch, self._output(job, done, published))
         # After a death nobody knows whether memory was the reason: that teaches nothing.
         if job.relief != Relief() and job.attempts == 1:
-            device = self.around.probe.device().name
+            device = self.around.planning.probe.device().name
             self.around.experience.put(job.request.model, device, pixels_of(job), job.relief)
+        self._learn(job, done)
         self.around.latents.forget(job.latents_id)
+
+    def _learn(self, job: Job, done: Done) -> None:
+        """A model that somebody has just taken away teaches nothing."""
+        if job.plan is None:
+            return
+        with suppress(UserError):
+            spec = self.around.library.entry(job.request.model).spec
+            self.around.planning.learn(spec, job.request, job.plan, done)
 
     def _output(self, job: Job, done: Done, published: Published) -> Output:
         return Output(

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from wan22_app.domain.catalog import DEMO_SPECS
 from wan22_app.domain.generation import GenerationRequest, LoraRef
-from wan22_app.domain.memory import MemoryPlan
 from wan22_app.domain.output import Output, Recipe
+from wan22_app.domain.plan import MemoryPlan
 from wan22_app.web import words
 from wan22_app.web.urls import media_url
 from wan22_app.web.views import clock, length_text, model_name, reduced

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from wan22_app.domain.errors import Problem
 from wan22_app.domain.generation import Geometry
-from wan22_app.domain.memory import MemoryPlan
+from wan22_app.domain.plan import MemoryPlan
 from wan22_app.services.preferences import Price
 from wan22_app.services.submission import Verdict, wont_fit_problem
 from wan22_app.web import words

@@ -1,5 +1,6 @@
 """What this machine learned about memory, in SQL."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import reduce
 
@@ -7,12 +8,16 @@ from sqlalchemy.engine import Engine
 from sqlmodel import Session, col, select
 
 from wan22_app.adapters.db.engine import read, write
-from wan22_app.adapters.db.tables import ExperienceRow
+from wan22_app.adapters.db.tables import ExperienceRow, MeasuredRow
+from wan22_app.domain.measured import Measured
 from wan22_app.domain.relief import Relief, stronger
 from wan22_app.ports import Clock
 
 KEPT = timedelta(days=90)
 """After that long a driver or another program on the card may have changed everything."""
+
+MOST_MEASURED = 100
+"""Sizes and placements of a model that a plan looks at."""
 
 
 class SqlExperienceStore:
@@ -45,3 +50,32 @@ class SqlExperienceStore:
             return reduce(stronger, known, Relief())
 
         return read(self._engine, work)
+
+    def keep(self, measured: Measured) -> None:
+        row = MeasuredRow(
+            model=measured.model,
+            device=measured.device,
+            software=measured.software,
+            setup=measured.setup,
+            size=f"{measured.tokens}/{measured.tile}/{measured.chunk}",
+            figures=measured.model_dump_json(),
+            at=self._clock.now(),
+        )
+        write(self._engine, lambda session: session.merge(row))
+
+    def measured(self, model: str, device: str, software: str) -> Sequence[Measured]:
+        query = (
+            select(MeasuredRow.figures)
+            .where(
+                MeasuredRow.model == model,
+                MeasuredRow.device == device,
+                MeasuredRow.software == software,
+                col(MeasuredRow.at) > self._clock.now() - KEPT,
+            )
+            .order_by(col(MeasuredRow.at).desc())
+            .limit(MOST_MEASURED)
+        )
+        return read(
+            self._engine,
+            lambda session: [Measured.model_validate_json(each) for each in session.exec(query)],
+        )

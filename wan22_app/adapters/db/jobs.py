@@ -33,8 +33,8 @@ from wan22_app.domain.job import (
     JobState,
     Progress,
 )
-from wan22_app.domain.memory import MemoryPlan
 from wan22_app.domain.output import Output
+from wan22_app.domain.plan import MemoryPlan
 from wan22_app.domain.relief import Relief
 from wan22_app.ports import Clock, NewJob, Revision, Secrets
 

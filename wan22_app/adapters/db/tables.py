@@ -149,6 +149,19 @@ class ExperienceRow(SQLModel, table=True):
     at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
 
 
+class MeasuredRow(SQLModel, table=True):
+    """What a run of this size and placement has taken; the newest of equal ones."""
+
+    __tablename__ = "measured"
+    model: str = Field(primary_key=True, max_length=80)
+    device: str = Field(primary_key=True, max_length=80)
+    software: str = Field(primary_key=True, max_length=80)
+    setup: str = Field(primary_key=True, max_length=80)
+    size: str = Field(primary_key=True, max_length=80)
+    figures: str = Field(sa_column=Column(Text, nullable=False))
+    at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+
+
 class SampleRow(SQLModel, table=True):
     """The machine's figures at one moment. What the machine does not tell is NULL, never zero."""
 

@@ -1,0 +1,88 @@
+"""Where a run computes, how it is placed there, and what that needs."""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field
+
+from wan22_app.domain.catalog import Precision, VaePrecision
+from wan22_app.domain.values import Value
+
+Offload = Literal["none", "model", "block"]
+Keep = Literal["all", "one"]
+CHUNK = 8192
+"""Tokens that a transformer's block works on at a time; a block of fewer is as fast, with less."""
+
+
+class Device(Value):
+    """Where a run computes. Bytes, not GiB; a CPU has no memory of its own, and no driver."""
+
+    kind: Literal["cpu", "cuda"]
+    name: str
+    index: int = 0
+    total_bytes: int = 0
+    free_bytes: int = 0
+    driver: str = ""
+
+    @property
+    def torch_name(self) -> str:
+        """The name that torch knows it by."""
+        return "cpu" if self.kind == "cpu" else f"cuda:{self.index}"
+
+
+class Host(Value):
+    """Main memory and cores of the machine that runs the engine."""
+
+    total_bytes: int
+    available_bytes: int
+    cores: int
+
+
+def _by_stage(value: object) -> object:
+    """Plans of older jobs and videos have the denoising time alone, or none."""
+    if value is None:
+        return {}
+    return {"denoising": value} if isinstance(value, int | float) else value
+
+
+Seconds = Annotated[Mapping[str, float], BeforeValidator(_by_stage)]
+"""Duration of each stage, by its name."""
+
+
+class MemoryPlan(Value):
+    """Decided placement of one run, with what it is predicted to need.
+
+    ``keep`` is what lies in memory between its turns: ``all`` of the model, or the ``one`` part at
+    work, which is read from the disk each time. ``vae_precision`` is that of the decoder; pictures
+    are always encoded in fp32. ``tile`` is the side of a VAE tile in pixels, ``None`` for one
+    piece; ``chunk`` the tokens that the transformer works on at a time. ``seconds`` has the stages
+    whose duration can be told. ``calibrated``: the figures are corrected by what this machine's own
+    jobs took, else they are arithmetic.
+    """
+
+    device: str
+    precision: Precision
+    vae_precision: VaePrecision = "fp32"
+    offload: Offload
+    keep: Keep = "all"
+    tile: int | None
+    chunk: int = CHUNK
+    peak_vram_bytes: int
+    peak_ram_bytes: int
+    seconds: Seconds = Field(default_factory=dict[str, float])
+    calibrated: bool = False
+
+    @property
+    def expected_seconds(self) -> float | None:
+        """All stages that can be told, but for loading; None where none can."""
+        told = [spent for stage, spent in self.seconds.items() if stage != "loading"]
+        return sum(told) if told else None
+
+
+class WontFit(Value):
+    """No plan fits: what is short, and the cheapest change that would fit."""
+
+    short_of: Literal["vram", "ram"]
+    needed_bytes: int
+    available_bytes: int
+    cure: str
