@@ -76,16 +76,17 @@ class ScriptedExecutor:
 
 
 class FakeLibrary:
-    """Every catalogue entry; those in ``missing`` without weights."""
+    """Every catalogue entry; those in ``missing`` without weights, and none of ``gone``."""
 
     def __init__(self, missing: Collection[str] = ()):
         self.missing = set(missing)
+        self.gone: set[str] = set()
 
     def entries(self) -> Sequence[ModelEntry]:
         return [self.entry(key) for key in CATALOG]
 
     def entry(self, key: str) -> ModelEntry:
-        if key not in CATALOG:
+        if key not in CATALOG or key in self.gone:
             raise ModelUnavailable(Problem(code="no_such_model", what=f"No model “{key}”."))
         if key in self.missing:
             return ModelEntry(

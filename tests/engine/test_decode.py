@@ -43,9 +43,10 @@ def latents_of(vae: Any, spec: ModelSpec, made: Geometry) -> torch.Tensor:
 def stock(vae: Any, latents: torch.Tensor, made: Geometry) -> list[Frame]:
     """diffusers' own decode, rounded and cropped as its export does."""
     shape = (1, -1, 1, 1, 1)
-    mean = torch.tensor(vae.config.latents_mean).view(shape)
-    deviation = 1.0 / torch.tensor(vae.config.latents_std).view(shape)
-    pixels = vae.decode(latents / deviation + mean, return_dict=False)[0][0]
+    mean = torch.tensor(vae.config.latents_mean).view(shape).to(vae.dtype)
+    deviation = 1.0 / torch.tensor(vae.config.latents_std).view(shape).to(vae.dtype)
+    latents = latents.to(vae.dtype) / deviation + mean
+    pixels = vae.decode(latents, return_dict=False)[0][0].float()
     scaled = ((pixels / 2 + 0.5).clamp(0, 1) * 255).round().to(torch.uint8)
     whole = scaled.permute(1, 2, 3, 0).numpy()[: made.keep_frames]
     down, across = slice(made.top, made.top + made.crop_height), slice(
@@ -69,6 +70,25 @@ def test_the_pictures_are_stocks_to_the_byte(
     assert len(calls) == decoder_calls(vae, latents)
     assert (len(calls) > 3) == (tile is not None)
     assert np.std(found) > 5, "there is something to see"
+
+
+@pytest.mark.parametrize("spec", [DEMO_T2V, DEMO_TI2V])
+@pytest.mark.parametrize("tile", [None, 64])
+@torch.no_grad()
+def test_a_decoder_in_bf16_draws_what_stock_draws_in_bf16(
+    demo_models: Path, spec: ModelSpec, tile: int | None
+) -> None:
+    made, whole, half = made_of(spec, 128, 96), load(demo_models, spec), load(demo_models, spec)
+    latents = latents_of(whole, spec, made)
+    half.decoder.to(torch.bfloat16)
+    half.post_quant_conv.to(torch.bfloat16)
+    for vae in (whole, half):
+        tile_vae(vae, tile)
+    found = np.stack(list(decode(half, latents, made, lambda: None))).astype(int)
+    exact = np.stack(list(decode(whole, latents, made, lambda: None))).astype(int)
+    expected = np.stack(stock(whole.to(torch.bfloat16), latents, made)).astype(int)
+    assert np.array_equal(found, expected)
+    assert 0 < np.abs(found - exact).mean() < 2
 
 
 @torch.no_grad()

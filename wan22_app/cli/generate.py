@@ -35,9 +35,13 @@ NUMBERS = (
     ("shift", "sampler shift"),
     ("seed", "random when left out"),
     ("tile", "VAE tile size in pixels, or auto"),
+    ("chunk", "tokens that the transformer works on at a time, or auto"),
     ("lora-strength", "-4 to 4"),
 )
 """Options that are validated with the request, so that page and command line say the same."""
+CHOSEN = ("model", "prompt", "negative-prompt", "precision", "vae-precision", "offload", "keep",
+          "may-reduce", "lora")  # fmt: skip
+"""Options of other kinds that are fields of the request, too."""
 
 
 def add_to(commands: Any) -> None:
@@ -58,7 +62,9 @@ def add_to(commands: Any) -> None:
     for name, help_text in NUMBERS:
         parser.add_argument(f"--{name}", help=help_text)
     parser.add_argument("--precision", choices=("bf16", "fp16", "fp32"))
+    parser.add_argument("--vae-precision", choices=("fp32", "bf16"), help="of the decoder")
     parser.add_argument("--offload", choices=("auto", "none", "model", "block"))
+    parser.add_argument("--keep", choices=("auto", "all", "one"), help="parts kept in memory")
     parser.add_argument(
         "--may-reduce",
         action="store_const",
@@ -99,8 +105,7 @@ def generate(args: argparse.Namespace) -> int:
 
 
 def _fields(args: argparse.Namespace, app: Services) -> dict[str, object]:
-    names = ["model", "prompt", "negative-prompt", "precision", "offload", "may-reduce", "lora"]
-    names += [name for name, _ in NUMBERS]
+    names = [*CHOSEN, *(name for name, _ in NUMBERS)]
     keys = [name.replace("-", "_") for name in names]
     fields: dict[str, object] = {key: getattr(args, key) for key in keys}
     if args.image is not None:

@@ -1,7 +1,7 @@
 """Defaults of a generation that were changed on a page: kept in the database, where they win."""
 
-from wan22_app.domain.catalog import ModelSpec, Precision
-from wan22_app.domain.generation import OffloadChoice, TileChoice
+from wan22_app.domain.catalog import ModelSpec, Precision, VaePrecision
+from wan22_app.domain.generation import ChunkChoice, KeepChoice, OffloadChoice, TileChoice
 from wan22_app.domain.values import Value
 
 SETTING = "generation_defaults"
@@ -11,15 +11,16 @@ class GenerationDefaults(Value):
     """``precision`` None means each model's own: bf16 for Wan2.2, fp32 for the demo models."""
 
     precision: Precision | None = None
+    vae_precision: VaePrecision = "fp32"
     offload: OffloadChoice = "auto"
+    keep: KeepChoice = "auto"
     tile: TileChoice = "auto"
+    chunk: ChunkChoice = "auto"
     may_reduce: bool = False
 
     def fields(self, spec: ModelSpec) -> dict[str, object]:
         """The fields of a request for this model."""
         return {
             "precision": self.precision or spec.precision,
-            "offload": self.offload,
-            "tile": self.tile,
-            "may_reduce": self.may_reduce,
+            **self.model_dump(exclude={"precision"}),
         }

@@ -90,10 +90,11 @@ def ram_budget(host: Host) -> int:
 
 
 def _judged(plan: MemoryPlan, device: Device, host: Host, *, taken: bool) -> Considered:
-    for against, needed, available in (
+    limits: tuple[tuple[Literal["vram", "ram"], int, int], ...] = (
         ("vram", plan.peak_vram_bytes, device.total_bytes),
         ("ram", plan.peak_ram_bytes, ram_budget(host)),
-    ):
+    )
+    for against, needed, available in limits:
         if needed > available:
             return Considered(
                 plan=plan, against=against, needed_bytes=needed, available_bytes=available

@@ -85,7 +85,8 @@ def _brought(vae: Any) -> Any:
 
 
 def _denormalised(vae: Any, latents: torch.Tensor) -> torch.Tensor:
-    latents = latents.to(device=vae.device, dtype=vae.dtype)
+    # The decoder's own type: the encoder keeps fp32 whatever the plan says.
+    latents = latents.to(device=vae.device, dtype=vae.post_quant_conv.weight.dtype)
     shape = (1, vae.config.z_dim, 1, 1, 1)
     mean = torch.tensor(vae.config.latents_mean).view(shape).to(latents.device, latents.dtype)
     std = 1.0 / torch.tensor(vae.config.latents_std).view(shape).to(latents.device, latents.dtype)

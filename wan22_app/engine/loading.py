@@ -20,7 +20,7 @@ from diffusers import (
 from torch import nn
 from transformers import AutoTokenizer, UMT5EncoderModel
 
-from wan22_app.domain.catalog import ImageUse, ModelEntry, Precision
+from wan22_app.domain.catalog import ImageUse, ModelEntry, Precision, VaePrecision
 from wan22_app.domain.plan import MemoryPlan
 from wan22_app.engine.lean import Lean
 from wan22_app.engine.placement import place, place_encoder, place_transformer, place_vae
@@ -49,6 +49,7 @@ class Key:
     folder: str
     revision: str
     precision: Precision
+    vae_precision: VaePrecision
     offload: str
     keep: str
     device: str
@@ -57,8 +58,9 @@ class Key:
     def of(cls, entry: ModelEntry, plan: MemoryPlan) -> "Key":
         """The key of a job's entry and plan."""
         return cls(
-            entry.folder, entry.revision, plan.precision, plan.offload, plan.keep, plan.device
-        )
+            entry.folder, entry.revision, plan.precision, plan.vae_precision, plan.offload,
+            plan.keep, plan.device,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -183,14 +185,21 @@ def _load_component(folder: Path, name: str, plan: MemoryPlan) -> Any:
         return UniPCMultistepScheduler.from_pretrained(folder, **where)
     where["use_safetensors"] = True
     if name == "vae":
-        # Always fp32: encoding in bf16 is visibly wrong, and decoding follows the plan's fp32.
-        return AutoencoderKLWan.from_pretrained(folder, torch_dtype=torch.float32, **where)
+        return _load_vae(folder, where, DTYPES[plan.vae_precision])
     if name == ENCODER:
         # UMT5 overflows in fp16.
         dtype = torch.bfloat16 if plan.precision == "fp16" else DTYPES[plan.precision]
         return UMT5EncoderModel.from_pretrained(folder, torch_dtype=dtype, **where)
     dtype = DTYPES[plan.precision]
     return WanTransformer3DModel.from_pretrained(folder, torch_dtype=dtype, **where)
+
+
+def _load_vae(folder: Path, where: dict[str, Any], decoding: torch.dtype) -> Any:
+    """The encoder is always in fp32: what it says in bf16 is visibly wrong."""
+    vae: Any = AutoencoderKLWan.from_pretrained(folder, torch_dtype=torch.float32, **where)
+    for part in (vae.decoder, vae.post_quant_conv):
+        part.to(decoding)
+    return vae
 
 
 def _require_tied_embedding(text_encoder: Any) -> None:

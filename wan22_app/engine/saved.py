@@ -21,6 +21,8 @@ from safetensors.torch import save_file
 
 from wan22_app.domain.work import Work
 
+PLACEMENT = {"offload", "keep", "tile", "chunk", "vae_precision", "may_reduce"}
+"""Fields of a request that are wishes for its plan."""
 FORMAT = "1"
 SAVE_EVERY_S = 30.0
 MEMORY_ONLY = {"tile", "chunk"}
@@ -129,10 +131,10 @@ def basis(work: Work, libraries: Mapping[str, str]) -> dict[str, object]:
     """What the numbers depend on; ``libraries`` are the versions of those that compute.
 
     Offload moves weights and changes no bit, no more does what may be done about a want of memory.
-    Chunks change the rounding. Tiles only matter where an image is encoded, and the frame rate not
-    before the file is written.
+    Chunks change the rounding. Tiles only matter where an image is encoded; the decoder's precision
+    and the frame rate come later.
     """
-    request = work.request.model_dump(mode="json", exclude={"fps", "tile", "offload", "may_reduce"})
+    request = work.request.model_dump(mode="json", exclude=PLACEMENT | {"fps"})
     return {
         "format": FORMAT,
         "request": request,

@@ -9,6 +9,7 @@ from wan22_app.domain.catalog import ModelSpec
 from wan22_app.domain.defaults import SETTING, GenerationDefaults
 from wan22_app.domain.errors import InvalidRequest, Problem
 from wan22_app.domain.generation import GenerationRequest
+from wan22_app.domain.memory import Considered
 from wan22_app.domain.plan import MemoryPlan, WontFit
 from wan22_app.domain.preset import MOST_PRESETS, Preset, kept
 from wan22_app.domain.values import Value
@@ -17,8 +18,11 @@ from wan22_app.services.planning import Planning
 
 CHOICES: Mapping[str, Sequence[object]] = {
     "precision": (None, "bf16", "fp16", "fp32"),
+    "vae_precision": ("fp32", "bf16"),
     "offload": ("auto", "none", "model", "block"),
+    "keep": ("auto", "all", "one"),
     "tile": ("auto", 128, 256, 512),
+    "chunk": ("auto", 512, 2048),
     "may_reduce": (False, True),
 }
 """What the page offers for each default; None is the model's own precision."""
@@ -74,12 +78,15 @@ class Preferences:
             for value in values
         ]
 
+    def ways(self, spec: ModelSpec) -> Sequence[Considered]:
+        """How this model's default video can be placed on this machine, fastest first."""
+        return self._planning.consider(spec, _sample(spec, self.defaults()))
+
     def _price(
         self, spec: ModelSpec, defaults: GenerationDefaults, field: str, value: object
     ) -> Price:
         changed = defaults.model_copy(update={field: value})
-        request = GenerationRequest.build(spec, _sample(spec, changed), seed=0)
-        plan = self._planning.plan(spec, request)
+        plan = self._planning.plan(spec, _sample(spec, changed))
         return Price(
             field=field,
             choice=str(value or ""),
@@ -111,11 +118,12 @@ class Preferences:
 _ABSENT = object()
 
 
-def _sample(spec: ModelSpec, defaults: GenerationDefaults) -> dict[str, object]:
+def _sample(spec: ModelSpec, defaults: GenerationDefaults) -> GenerationRequest:
     """The model's default video; only its size and the placement matter, not what it shows."""
     image = {"sha256": "0" * 64, "width": 64, "height": 64}
     start = {"image": image} if spec.image == "required" else {}
-    return {"prompt": spec.name, **defaults.fields(spec), **start}
+    fields = {"prompt": spec.name, **defaults.fields(spec), **start}
+    return GenerationRequest.build(spec, fields, seed=0)
 
 
 def _not_offered(field: str, choice: str) -> Problem:

@@ -158,8 +158,11 @@ def _lora(ref: LoraRef) -> RecipeLine:
 def _plan(plan: MemoryPlan) -> Iterator[RecipeLine]:
     tile = words.RECIPE_WHOLE if plan.tile is None else words.RECIPE_TILES.format(side=plan.tile)
     keep = "" if plan.keep == "all" else words.RECIPE_ONE_PART
+    decoder = words.RECIPE_DECODER.format(precision=plan.vae_precision)
+    if plan.vae_precision == "fp32":
+        decoder = ""
     offload = words.RECIPE_OFFLOAD.format(offload=plan.offload)
-    parts = (plan.device, plan.precision, offload, keep, tile)
+    parts = (plan.device, plan.precision, offload, keep, decoder, tile)
     yield RecipeLine(words.RECIPE_PLAN, ", ".join(filter(None, parts)))
 
 

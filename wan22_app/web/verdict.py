@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from wan22_app.domain.errors import Problem
 from wan22_app.domain.generation import Geometry
+from wan22_app.domain.memory import Considered
 from wan22_app.domain.plan import MemoryPlan
 from wan22_app.services.preferences import Price
 from wan22_app.services.submission import Verdict, wont_fit_problem
@@ -64,11 +65,21 @@ def without_weights(view: VerdictView, lacks: str, *, coming: bool) -> VerdictVi
 def _fits(verdict: Verdict) -> str:
     device, plan = verdict.device, verdict.plan
     fits = words.FITS_CPU
+    seconds = _seconds(verdict)
     if device.kind != "cpu" and plan is not None:
         needed, total = plan.peak_vram_bytes / 1e9, device.total_bytes / 1e9
         fits = words.FITS_CARD.format(needed=needed, total=total)
-    seconds = verdict.seconds or (plan.seconds if plan is not None else None)
+    if plan is not None and plan.calibrated:
+        fits = words.MEASURED.format(fits=fits)
     return ", ".join(filter(None, [fits, about(seconds) if seconds else ""])) + "."
+
+
+def _seconds(verdict: Verdict) -> float | None:
+    """Of this very placement where it was tried, else of the model's last video, else a guess."""
+    told = verdict.plan.expected_seconds if verdict.plan is not None else None
+    if verdict.plan is not None and verdict.plan.calibrated:
+        return told
+    return verdict.seconds or told
 
 
 def price_text(price: Price, now: MemoryPlan | None, *, card: bool) -> str:
@@ -81,11 +92,11 @@ def price_text(price: Price, now: MemoryPlan | None, *, card: bool) -> str:
         return words.NO_PRICE.format(needed=needed, available=available)
     if price.plan is None or price.field == "may_reduce":
         return ""
-    if not card and price.field != "precision":
+    if not card and price.field == "offload":
         return words.NO_CARD_NO_PRICE
     text = words.PRICE_CARD if card else words.PRICE_CPU
     needs = text.format(vram=price.plan.peak_vram_bytes / 1e9, ram=price.plan.peak_ram_bytes / 1e9)
-    seconds = price.plan.seconds
+    seconds = price.plan.expected_seconds
     return (
         needs
         + (words.PRICE_TIME.format(time=about(seconds)) if seconds else "")
@@ -101,6 +112,18 @@ def _change(plan: MemoryPlan, now: MemoryPlan | None) -> str:
     if abs(change) < NOTICEABLE:
         return ""
     return (words.SAVES if change < 0 else words.COSTS).format(amount=abs(change) / 1e9)
+
+
+def way_text(way: Considered, *, card: bool) -> str:
+    """What a placement needs, and why it is or is not taken."""
+    text = words.PRICE_CARD if card else words.PRICE_CPU
+    needs = text.format(vram=way.plan.peak_vram_bytes / 1e9, ram=way.plan.peak_ram_bytes / 1e9)
+    seconds = way.plan.expected_seconds
+    parts = [needs, about(seconds) if seconds else "", words.CALIBRATED[way.plan.calibrated]]
+    verdict = words.WAYS[way.against].format(
+        needed=way.needed_bytes / 1e9, available=way.available_bytes / 1e9
+    )
+    return f"{verdict} {', '.join(filter(None, parts))}."
 
 
 def made_text(made: Geometry | None) -> str:

@@ -8,6 +8,7 @@ from wan22_app.web.state.preferences import (
     ChoiceView,
     PreferenceState,
     PresetView,
+    WayView,
 )
 
 
@@ -70,6 +71,33 @@ def option(name: rx.Var[str], choice: rx.Var[ChoiceView]) -> rx.Component:
         class_name="wan-choice",
         on_click=PreferenceState.choose(name, choice.value),
     )  # fmt: skip
+
+
+def plan() -> rx.Component:
+    """How the compared model would be placed, and why not otherwise."""
+    return rx.box(
+        rx.heading(words.PLAN, size="3", as_="h2"),
+        rx.text(words.PLAN_HINT, size="1", color_scheme="gray", margin_top="4px"),
+        rx.el.ul(rx.foreach(PreferenceState.ways, way_row), class_name="wan-rows", id="plan"),
+    )
+
+
+def way_row(way: rx.Var[WayView]) -> rx.Component:
+    """One way."""
+    return rx.el.li(
+        rx.match(
+            way.against,
+            ("", rx.icon("circle-check", size=18, color=rx.color("grass", 11))),
+            ("time", rx.icon("circle", size=18, color=rx.color("gray", 10))),
+            rx.icon("circle-x", size=18, color=rx.color("tomato", 11)),
+        ),
+        rx.el.div(
+            rx.text(way.label, size="2", weight="medium"),
+            rx.text(way.text, size="1", color_scheme="gray"),
+            class_name="wan-grow",
+        ),
+        class_name="wan-row",
+    )
 
 
 def presets() -> rx.Component:

@@ -42,6 +42,7 @@ def page() -> rx.Component:
             ),
             rx.box(folders(), width="100%", **PANEL),
             rx.box(preferences.defaults(), width="100%", **PANEL),
+            rx.box(preferences.plan(), width="100%", **PANEL),
             rx.box(preferences.presets(), width="100%", **PANEL),
             rx.box(
                 rx.heading(words.MODELS, size="3", as_="h2"),

@@ -24,8 +24,8 @@ from wan22_app.web.verdict import VerdictView, problems_text, verdict_view, with
 
 TEXT_FIELDS = (
     "prompt", "negative_prompt", "width", "height", "frames", "fps", "steps", "guidance",
-    "guidance_low", "shift", "seed", "precision", "offload", "tile", "may_reduce", "lora",
-    "lora_strength",
+    "guidance_low", "shift", "seed", "precision", "vae_precision", "offload", "keep",
+    "tile", "chunk", "may_reduce", "lora", "lora_strength",
 )  # fmt: skip
 LONGEST = 5000
 
@@ -46,8 +46,11 @@ class FormState(StartImage, rx.State):
     shift: str = ""
     seed: str = ""
     precision: str = "bf16"
+    vae_precision: str = "fp32"
     offload: str = "auto"
+    keep: str = "auto"
     tile: str = "auto"
+    chunk: str = "auto"
     may_reduce: str = "False"
     lora: str = ""
     lora_strength: str = "1.0"

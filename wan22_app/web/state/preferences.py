@@ -10,13 +10,14 @@ import reflex as rx
 from wan22_app.bootstrap import services
 from wan22_app.domain.catalog import ModelEntry
 from wan22_app.domain.errors import UserError
+from wan22_app.domain.memory import Considered
 from wan22_app.domain.preset import Preset
 from wan22_app.services.preferences import Price
 from wan22_app.web import words
 from wan22_app.web.live import Follower
 from wan22_app.web.security import Policy, person_of, policy
 from wan22_app.web.state.form import FormState
-from wan22_app.web.verdict import price_text
+from wan22_app.web.verdict import price_text, way_text
 from wan22_app.web.views import model_name
 
 PAGES = ("/optimizations", "")
@@ -41,6 +42,15 @@ class ChoiceGroup:
     name: str = ""
     label: str = ""
     choices: list[ChoiceView] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class WayView:
+    """One way to place a run, and what becomes of it here."""
+
+    label: str = ""
+    text: str = ""
+    against: str = ""
 
 
 @dataclass(frozen=True)
@@ -71,6 +81,12 @@ def groups(prices: Sequence[Price], entry: ModelEntry, card: bool) -> list[Choic
     return [ChoiceGroup(name, words.CHOICE_GROUPS[name], each) for name, each in found.items()]
 
 
+def way_view(way: Considered, *, card: bool) -> WayView:
+    """One line of the memory plan."""
+    label = words.PLACED[way.plan.offload, way.plan.keep]
+    return WayView(label, way_text(way, card=card), way.against)
+
+
 def preset_view(preset: Preset) -> PresetView:
     """Model, size and steps are what people tell presets apart by."""
     values = preset.fields
@@ -86,6 +102,7 @@ class PreferenceState(Follower, rx.State):
     models: list[dict[str, str]] = []
     compared: str = ""
     groups: list[ChoiceGroup] = []
+    ways: list[WayView] = []
     presets: list[PresetView] = []
     name: str = ""
     problem: str = ""
@@ -174,6 +191,7 @@ class PreferenceState(Follower, rx.State):
         entries = await asyncio.to_thread(app.library.entries)
         first = sorted(entries, key=lambda entry: not entry.ready)
         entry = next((e for e in first if e.spec.key == self.compared), first[0])
+        ways = await asyncio.to_thread(app.preferences.ways, entry.spec)
         prices = await asyncio.to_thread(app.preferences.prices, entry.spec)
         card = (await asyncio.to_thread(app.probe.device)).kind != "cpu"
         presets = await asyncio.to_thread(app.preferences.presets, person_of(self))
@@ -181,6 +199,7 @@ class PreferenceState(Follower, rx.State):
             "models": [{"key": e.spec.key, "name": e.spec.name} for e in first],
             "compared": entry.spec.key,
             "groups": groups(prices, entry, card),
+            "ways": [way_view(way, card=card) for way in ways],
             "presets": [preset_view(preset) for preset in presets],
         }
         for name, value in values.items():

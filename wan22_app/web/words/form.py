@@ -35,6 +35,9 @@ SHIFT = "Shift"
 PRECISION = "Precision"
 OFFLOAD = "Offload"
 TILE = "VAE tile"
+VAE_PRECISION = "Decoder precision"
+KEEP = "Model in memory"
+CHUNK = "Chunk of tokens"
 LORA = "LoRA"
 LORA_NONE = "none"
 STRENGTH = "LoRA strength"
@@ -48,6 +51,7 @@ HINTS = {
     "guidance_low": "for the second expert",
     "shift": "higher spends more steps on motion",
     "tile": "auto, or pixels: smaller needs less memory",
+    "chunk": "auto, or tokens: fewer need less memory",
     "lora_strength": "-4 to 4",
 }
 MAY_REDUCE = "If memory runs out, also try smaller"
@@ -61,6 +65,7 @@ RESET = "Use the model's defaults"
 GENERATE = "Generate"
 ADD = "Add to queue ({place})"
 FITS_CARD = "Fits: about {needed:.1f} of {total:.1f} GB on the card"
+MEASURED = "{fits}, as measured here"
 FITS_CPU = "Runs here, on the processor"
 STARTS_NOW = "It starts at once."
 STARTS_RESUMED = "It starts when the queue is resumed."

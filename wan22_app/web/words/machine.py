@@ -9,8 +9,11 @@ DEFAULTS_HINT = (
 COMPARED_MODEL = "Model for the figures"
 CHOICE_GROUPS = {
     "precision": "Precision",
+    "vae_precision": "Decoder precision",
     "offload": "Offload",
+    "keep": "Model in memory",
     "tile": "VAE tile",
+    "chunk": "Chunk of tokens",
     "may_reduce": "If memory runs out",
 }
 CHOICES = {
@@ -20,17 +23,31 @@ CHOICES = {
         "fp16": ("fp16", "As small as bf16, for cards without bf16. Can overflow."),
         "fp32": ("fp32", "Twice the memory, slower, no better for Wan2.2."),
     },
+    "vae_precision": {
+        "fp32": ("fp32", "What the model was made for."),
+        "bf16": ("bf16", "Decodes in half the memory and faster. Not quite the same picture."),
+    },
     "offload": {
         "auto": ("Automatic", "The fastest that fits."),
         "none": ("None", "Everything stays on the card. The fastest."),
         "model": ("Model", "One part on the card at a time. A little slower."),
         "block": ("Block", "A few layers on the card at a time. The least card memory."),
     },
+    "keep": {
+        "auto": ("Automatic", "All, unless main memory is too small."),
+        "all": ("All of it", "Read from the disk once, then kept."),
+        "one": ("One part at a time", "The least main memory. Each video waits for the disk."),
+    },
     "tile": {
         "auto": ("Automatic", "256 pixels where nothing better is known."),
         "128": ("128 pixels", "The least memory while decoding; the slowest."),
         "256": ("256 pixels", "A good middle."),
         "512": ("512 pixels", "Faster decoding; needs the most memory."),
+    },
+    "chunk": {
+        "auto": ("Automatic", "8,192 tokens: as fast as all at once."),
+        "512": ("512 tokens", "The least card memory while denoising."),
+        "2048": ("2,048 tokens", "Less card memory, hardly slower."),
     },
     "may_reduce": {
         "": ("Keep what was asked", "Smaller tiles and more offload are tried, nothing else."),
@@ -40,6 +57,26 @@ CHOICES = {
         ),
     },
 }
+PLAN = "Memory plan"
+PLAN_HINT = (
+    "How the default video of that model would be placed here, the fastest way first. The first "
+    "that fits is taken."
+)
+PLACED = {
+    ("none", "all"): "Everything in its place all the time",
+    ("model", "all"): "One part on the card, the others in main memory",
+    ("block", "all"): "A few layers on the card, the others in main memory",
+    ("none", "one"): "One part in memory, the others on the disk",
+    ("model", "one"): "One part on the card, the others on the disk",
+    ("block", "one"): "A few layers on the card, one part in main memory, the others on the disk",
+}
+WAYS = {
+    "": "Taken.",
+    "time": "Would fit, but takes longer.",
+    "vram": "Too large for the card: {needed:.1f} of {available:.1f} GB.",
+    "ram": "Too large for main memory: {needed:.1f} of {available:.1f} GB.",
+}
+CALIBRATED = {True: "measured here", False: "estimated"}
 PRICE_CARD = "{vram:.1f} GB on the card, {ram:.0f} GB main memory"
 PRICE_CPU = "{ram:.1f} GB main memory"
 PRICE_TIME = ", {time}"
