@@ -1,154 +1,281 @@
-"""``python -m benchmarks.engine``: seconds per stage and peak memory at any size.
+"""``python -m benchmarks.engine``: the engine at full size, against stock diffusers and its plan.
 
-On a CUDA card: the real layouts with random weights made on the device, so neither weights nor a
-network are needed; stock diffusers forward. Without a card: the demo layouts on the CPU. Random
-weights draw noise; their speed and memory are those of real ones. Prints and writes one JSON
-object to ``benchmarks/results/engine-<model>.json``.
+On a CUDA card: the real layouts with random weights that are made there, so neither weights nor a
+network are needed; random weights draw noise, their speed and memory are those of real ones.
+Smaller cards are emulated by a limit on what the allocator may take (``--caps``, in GB). Without a
+card: the demo layouts on the CPU.
+
+Each plan runs twice: the first run with one step calibrates the second one's prediction. Stock is
+diffusers' own pipeline call with everything on the device and its VAE in fp32, with export, in the
+same process. Few steps are made, without guidance; what a whole run would take is computed from
+them and labelled so. Prints and writes ``benchmarks/results/engine-<model>.json``.
 """
 
 import argparse
-import platform
+import gc
 import sys
+import tempfile
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
+import psutil
 import torch
-from diffusers import AutoencoderKLWan, UniPCMultistepScheduler, WanTransformer3DModel
+from safetensors.torch import load_file
 
+from benchmarks.layouts import RandomWeights
 from benchmarks.report import publish
+from benchmarks.stock import run_stock, start_image, stock_pipeline
 from wan22_app.demo import SHIPPED
-from wan22_app.domain.catalog import DEMO_SPECS, REAL_SPECS, ModelSpec
+from wan22_app.domain.catalog import DEMO_SPECS, GB, REAL_SPECS, ModelEntry, ModelSpec, WeightsState
+from wan22_app.domain.effort import operations
+from wan22_app.domain.events import Done, Event
+from wan22_app.domain.footprint import PEAKS
+from wan22_app.domain.generation import GenerationRequest
+from wan22_app.domain.measured import Measured, measure
+from wan22_app.domain.memory import plan_memory
+from wan22_app.domain.plan import Device, Host, MemoryPlan, WontFit
+from wan22_app.domain.work import Work
+from wan22_app.engine.engine import Engine, latents_sha256
+from wan22_app.engine.loading import Source, from_disk
 
-TEXT_DIM = 4096
-LAYERS = {"t2v": (40, 40, 13824, 16, 16), "i2v": (40, 40, 13824, 36, 16),
-          "ti2v": (24, 30, 14336, 48, 48)}  # fmt: skip
-"""Heads, layers, feed-forward width, channels in and out of the real layouts."""
-WEIGHT_SCALE = 0.02
+Row = dict[str, Any]
+LATENTS = "latents.safetensors"
+SHIFT = 3.0
+"""So that the second of two steps is below the boundary, and both experts work."""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """One model and size, and where it runs."""
+
+    spec: ModelSpec
+    request: GenerationRequest
+    source: Source
+    folder: Path
+    device: Device
+    host: Host
+    image: str
 
 
 def main() -> int:
-    """Measure one model at one size."""
+    """Measure one model at one size, under each cap."""
     cuda = torch.cuda.is_available()
     specs = {spec.key: spec for spec in (REAL_SPECS if cuda else DEMO_SPECS)}
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", choices=specs, default="ti2v-5b" if cuda else "demo-ti2v")
+    parser.add_argument("--model", choices=specs, default="ti2v-5b" if cuda else "demo-t2v")
     parser.add_argument("--width", type=int)
     parser.add_argument("--height", type=int)
     parser.add_argument("--frames", type=int)
     parser.add_argument("--steps", type=int, default=2)
+    parser.add_argument("--caps", type=float, nargs="*", default=[16, 12, 8, 6] if cuda else [])
+    parser.add_argument("--tile", default="auto", help="side of the VAE's tiles")
+    parser.add_argument("--no-stock", action="store_true", help="our own rows only")
     args = parser.parse_args()
-    report = measure(specs[args.model], args, torch.device("cuda" if cuda else "cpu"))
+    with tempfile.TemporaryDirectory() as base:
+        bench = _bench(specs[args.model], args, Path(base))
+        report = measure_all(bench, args.caps, stock=not args.no_stock)
     publish(f"engine-{args.model}", report)
     return 0
 
 
-@torch.no_grad()
-def measure(spec: ModelSpec, args: argparse.Namespace, device: torch.device) -> dict[str, object]:
-    """Denoise and decode once, after one warm-up forward."""
-    width = -(-(args.width or spec.size.width) // spec.multiple) * spec.multiple
-    height = -(-(args.height or spec.size.height) // spec.multiple) * spec.multiple
-    frames = ((args.frames or spec.frames) - 1) // spec.temporal * spec.temporal + 1
-    transformer, vae = models(spec, device)
-    inputs = tensors(spec, transformer, (width, height, frames), device)
-    transformer(**inputs, return_dict=False)
-    seconds: dict[str, float] = {}
-    peaks: dict[str, int] = {}
-    with_peak(device, seconds, peaks, "denoising", lambda: steps(transformer, inputs, args.steps))
-    shape = (1, vae.config.z_dim, *inputs["hidden_states"].shape[2:])
-    latents = torch.randn(shape, device=device, dtype=vae.dtype)
-    vae.enable_tiling()
-    with_peak(device, seconds, peaks, "decoding", lambda: vae.decode(latents, return_dict=False))
-    return {
-        "model": spec.key,
-        "video": f"{width}x{height}x{frames}",
-        "tokens": spec.tokens(width, height, frames),
-        "steps_measured": args.steps,
-        "seconds": seconds,
-        "seconds_per_forward": round(seconds["denoising"] / (2 * args.steps), 4),
-        "peak_reserved_bytes": peaks,
-        "device": torch.cuda.get_device_name() if device.type == "cuda" else platform.machine(),
-        "versions": {name: version(name) for name in ("torch", "diffusers")},
+def measure_all(bench: Bench, caps: Sequence[float], *, stock: bool) -> Row:
+    """The whole device first, then each cap; stock last, as it leaves most behind."""
+    rows = [_ours(bench, cap) for cap in (None, *caps)]
+    report: Row = {
+        "model": bench.spec.key,
+        "video": f"{bench.request.width}x{bench.request.height}x{bench.request.frames}",
+        "steps": bench.request.steps,
+        "guidance": bench.request.guidance,
+        "device": bench.device.name,
+        "driver": bench.device.driver,
+        "versions": {name: version(name) for name in ("torch", "diffusers", "transformers")},
+        "rows": rows,
     }
+    if stock:
+        report["stock"] = _stock(bench)
+        for row in rows:
+            _compare(row, report["stock"])
+    for row in (*rows, report.get("stock", {})):
+        row.pop("latents", None)
+    return report
 
 
-def models(spec: ModelSpec, device: torch.device) -> tuple[Any, Any]:
-    """One expert and the VAE: the real layout on the device, or the demo's."""
-    if spec.demo:
-        folder = SHIPPED / str(spec.task)
-        transformer = WanTransformer3DModel.from_pretrained(folder, subfolder="transformer")
-        vae = AutoencoderKLWan.from_pretrained(folder, subfolder="vae")
-        return transformer.float().to(device), vae.float().to(device)
-    heads, layers, ffn, channels_in, channels_out = LAYERS[str(spec.task)]
-    with torch.device(device):
-        transformer = WanTransformer3DModel(
-            num_attention_heads=heads, attention_head_dim=128, num_layers=layers, ffn_dim=ffn,
-            in_channels=channels_in, out_channels=channels_out, text_dim=TEXT_DIM,
-        ).to(torch.bfloat16)  # fmt: skip
-        vae = AutoencoderKLWan(**(_vae_48() if str(spec.task) == "ti2v" else {}))
-    for parameter in transformer.parameters():
-        # Small, so that forty blocks of random weights stay finite.
-        torch.nn.init.normal_(parameter, std=WEIGHT_SCALE)
-    return transformer.eval(), vae.eval()
+def _ours(bench: Bench, cap: float | None) -> Row:
+    """A calibrating run, and the one that is measured."""
+    row: Row = {"cap_gb": cap}
+    device = _capped(bench.device, cap)
+    # Each row reads its texts anew: a run that finds them read is not complete.
+    engine = Engine(bench.folder / f"embeddings-{cap}", source=bench.source)
+    learned: list[Measured] = []
+    first = bench.request.model_copy(update={"steps": 1, "prompt": "a blue ball"})
+    for name, request in (("calibrating", first), ("measured", bench.request)):
+        plan = plan_memory(bench.spec, request, device, bench.host, learned)
+        if isinstance(plan, WontFit):
+            return {**row, "wont_fit": plan.model_dump()}
+        found = _run(engine, bench, request, plan)
+        if not isinstance(found, Done):
+            return {**row, "failed": found.model_dump(mode="json")}
+        learned = [measure(bench.spec, request, plan, device, found, "benchmark")]
+        row[name] = _figures(bench, request, plan, found)
+    row["latents"] = load_file(bench.folder / LATENTS)["latents"]
+    engine.free()
+    return row
 
 
-def _vae_48() -> dict[str, Any]:
+def _run(engine: Engine, bench: Bench, request: GenerationRequest, plan: MemoryPlan) -> Event:
+    work = _work(bench, request, plan)
+    Path(work.latents).unlink(missing_ok=True)
+    events: list[Event] = []
+    engine.run(work, events.append, threading.Event())
+    return events[-1]
+
+
+def _figures(bench: Bench, request: GenerationRequest, plan: MemoryPlan, done: Done) -> Row:
+    """Predicted beside measured; seconds of the stages."""
+    spent = done.seconds
+    row: Row = {
+        "plan": {
+            "offload": plan.offload, "keep": plan.keep, "tile": plan.tile, "chunk": plan.chunk,
+            "calibrated": plan.calibrated,
+        },
+        "vram_gb": _beside(plan.peak_vram_bytes, done.peak_vram_bytes),
+        "ram_gb": _beside(plan.peak_ram_bytes, done.peak_ram_bytes),
+        "seconds": spent,
+        "until_denoising_s": round(sum(spent.get(k, 0) for k in ("loading", "text", "image")), 3),
+        "denoising_s_a_step": round(spent["denoising"] / request.steps, 3),
+        "latents_sha256": done.latents_sha256,
+    }  # fmt: skip
+    whole = spent["denoising"] / request.steps * bench.spec.steps * 2
+    row["computed_whole_run_s"] = round(whole + spent["decoding"] + spent["encoding"], 1)
+    peak = next((known for known in PEAKS if known.name in bench.device.name), None)
+    if peak is not None:
+        share = operations(bench.spec, request) / spent["denoising"] / (peak.bf16 * 1e12)
+        row["percent_of_roofline"] = round(100 * share, 1)
+    return row
+
+
+def _beside(predicted: int, measured: int) -> Row:
+    ratio = round(predicted / measured, 3) if measured else None
     return {
-        "base_dim": 160, "decoder_base_dim": 256, "z_dim": 48, "is_residual": True,
-        "in_channels": 12, "out_channels": 12, "patch_size": 2, "scale_factor_spatial": 16,
-        "latents_mean": [0.0] * 48, "latents_std": [1.0] * 48,
+        "predicted": round(predicted / GB, 2), "measured": round(measured / GB, 2), "ratio": ratio
     }  # fmt: skip
 
 
-def tensors(
-    spec: ModelSpec, transformer: Any, video: tuple[int, int, int], device: torch.device
-) -> dict[str, torch.Tensor]:
-    """Inputs of one forward for a video of this size."""
-    width, height, frames = video
-    cells = ((frames - 1) // spec.temporal + 1, height // spec.spatial, width // spec.spatial)
-    config, dtype = transformer.config, transformer.dtype
-    return {
-        "hidden_states": torch.randn(1, config.in_channels, *cells, device=device, dtype=dtype),
-        "timestep": torch.full((1,), 500.0, device=device),
-        "encoder_hidden_states": torch.randn(
-            1, spec.text_length, config.text_dim, device=device, dtype=dtype
-        ),
+def _stock(bench: Bench) -> Row:
+    """The plain script, or what it died of."""
+    _capped(bench.device, None)
+    plan = MemoryPlan(
+        device=bench.device.torch_name, precision=bench.request.precision, offload="none",
+        tile=None, peak_vram_bytes=0, peak_ram_bytes=0,
+    )  # fmt: skip
+    work = _work(bench, bench.request, plan)
+    row: Row = {}
+    try:
+        pipeline = stock_pipeline(work, bench.source)
+        for _ in range(2):  # the first one warms up
+            _forget_peaks()
+            start = time.perf_counter()
+            with torch.no_grad():
+                row["latents"] = run_stock(pipeline, work).float().cpu()
+            row["seconds"] = round(time.perf_counter() - start, 3)
+    except torch.OutOfMemoryError as error:
+        return {"failed": str(error)[:300]}
+    row["latents_sha256"] = latents_sha256(row["latents"])
+    row["vram_gb"] = round(_reserved() / GB, 2)
+    row["ram_gb"] = round(psutil.Process().memory_info().rss / GB, 2)
+    return row
+
+
+def _compare(row: Row, stock: Row) -> None:
+    """Time and memory as ratios, and how far apart the latents are."""
+    if "measured" not in row or "failed" in stock:
+        return
+    ours = row["measured"]
+    spent = sum(each for stage, each in ours["seconds"].items() if stage != "loading")
+    row["stock_over_ours"] = {
+        "seconds": round(stock["seconds"] / spent, 3),
+        "vram": round(stock["vram_gb"] / ours["vram_gb"]["measured"], 2)
+        if ours["vram_gb"]["measured"]
+        else None,
+    }
+    distance = (row["latents"] - stock["latents"]).abs()
+    row["latents_from_stock"] = {
+        "equal": ours["latents_sha256"] == stock["latents_sha256"],
+        "mean_distance": float(distance.mean()),
+        "deviation_of_stock": float(stock["latents"].std()),
     }
 
 
-def steps(transformer: Any, inputs: dict[str, torch.Tensor], count: int) -> None:
-    """Guided steps: two forwards and the solver's arithmetic."""
-    solver = UniPCMultistepScheduler(
-        prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=5.0
-    )
-    solver.set_timesteps(count, device=inputs["hidden_states"].device)
-    channels = transformer.config.out_channels
-    latents = inputs["hidden_states"][:, :channels].float()
-    for t in solver.timesteps:
-        positive = transformer(**inputs, return_dict=False)[0]
-        negative = transformer(**inputs, return_dict=False)[0]
-        latents = solver.step(negative + 5 * (positive - negative), t, latents, False)[0]
+def _work(bench: Bench, request: GenerationRequest, plan: MemoryPlan) -> Work:
+    entry = ModelEntry(spec=bench.spec, state=WeightsState.READY, folder=str(bench.folder))
+    if bench.spec.demo:
+        entry = entry.model_copy(update={"folder": str(SHIPPED / str(bench.spec.task))})
+    return Work(
+        job_id="0" * 32, epoch=1, request=request, plan=plan, entry=entry, image=bench.image,
+        staging=str(bench.folder), latents=str(bench.folder / LATENTS),
+        app_version="benchmark",
+    )  # fmt: skip
 
 
-def with_peak(
-    device: torch.device,
-    seconds: dict[str, float],
-    peaks: dict[str, int],
-    stage: str,
-    work: Callable[[], object],
-) -> None:
-    """Run one stage between two synchronisations."""
-    if device.type == "cuda":
+def _bench(spec: ModelSpec, args: argparse.Namespace, base: Path) -> Bench:
+    image = str(start_image(base, spec)) if spec.image == "required" else ""
+    fields: dict[str, object] = {
+        "prompt": "a red ball", "width": args.width, "height": args.height, "frames": args.frames,
+        "steps": args.steps, "guidance": 1.0, "shift": SHIFT, "tile": args.tile,
+    }  # fmt: skip
+    if image:
+        size = {"width": spec.size.width, "height": spec.size.height}
+        fields["image"] = {"sha256": "0" * 64, **size}
+    request = GenerationRequest.build(spec, fields, seed=7)
+    memory = psutil.virtual_memory()
+    host = Host(total_bytes=memory.total, available_bytes=memory.available, cores=1)
+    device, source = Device(kind="cpu", name="cpu"), from_disk
+    if not spec.demo:
+        device = _card()
+        weights = RandomWeights(spec, torch.device(device.torch_name))
+        weights.folder(base)
+        source = weights
+        # The stand-in for the text encoder is far smaller than the real one.
+        costs = spec.costs.model_copy(update={"text_bytes": weights.text_bytes()})
+        spec = spec.model_copy(update={"costs": costs})
+    return Bench(spec, request, source, base, device, host, image)
+
+
+def _card() -> Device:
+    import pynvml
+
+    pynvml.nvmlInit()
+    free, total = torch.cuda.mem_get_info()
+    return Device(
+        kind="cuda", name=torch.cuda.get_device_name(), total_bytes=total, free_bytes=free,
+        driver=str(pynvml.nvmlSystemGetDriverVersion()),
+    )  # fmt: skip
+
+
+def _capped(device: Device, cap: float | None) -> Device:
+    """The card as if it had so many GB: its allocator refuses more."""
+    _forget_peaks()
+    if device.kind == "cpu":
+        return device
+    total = device.total_bytes if cap is None else int(cap * GB)
+    torch.cuda.set_per_process_memory_fraction(min(1.0, total / device.total_bytes))
+    return device.model_copy(update={"total_bytes": total, "free_bytes": total})
+
+
+def _forget_peaks() -> None:
+    gc.collect()
+    if torch.cuda.is_available():
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
-        torch.cuda.synchronize()
-    start = time.perf_counter()
-    work()
-    if device.type == "cuda":
-        torch.cuda.synchronize()
-        peaks[stage] = torch.cuda.max_memory_reserved()
-    seconds[stage] = round(time.perf_counter() - start, 4)
+
+
+def _reserved() -> int:
+    return torch.cuda.max_memory_reserved() if torch.cuda.is_available() else 0
 
 
 if __name__ == "__main__":

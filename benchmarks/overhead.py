@@ -16,19 +16,18 @@ from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
-import av
-import numpy as np
 import torch
-from diffusers import AutoencoderKLWan, UniPCMultistepScheduler, WanPipeline
 
 from benchmarks.report import publish
+from benchmarks.stock import run_stock, stock_pipeline
 from wan22_app.demo import SHIPPED
 from wan22_app.domain.catalog import DEMO_T2V, ModelEntry, WeightsState
 from wan22_app.domain.events import Done, Event
-from wan22_app.domain.generation import GenerationRequest, geometry
+from wan22_app.domain.generation import GenerationRequest
 from wan22_app.domain.plan import MemoryPlan
 from wan22_app.domain.work import Work
 from wan22_app.engine.engine import Engine, latents_sha256
+from wan22_app.engine.loading import from_disk
 
 ROUNDS = 2
 
@@ -105,50 +104,8 @@ def _ours(work: Work) -> Callable[[], str]:
 
 
 def _stock(work: Work) -> Callable[[], str]:
-    """What a person would write from the model card, with the same scheduler and VAE type."""
-    request, folder = work.request, work.entry.folder
-    vae = AutoencoderKLWan.from_pretrained(folder, subfolder="vae", torch_dtype=torch.float32)
-    pipeline = WanPipeline.from_pretrained(folder, vae=vae, torch_dtype=torch.float32)
-    pipeline.scheduler = UniPCMultistepScheduler.from_config(
-        pipeline.scheduler.config, flow_shift=request.shift
-    )
-    pipeline.set_progress_bar_config(disable=True)
-    made = geometry(work.entry.spec, request)
-
-    def run() -> str:
-        last: list[torch.Tensor] = []
-
-        def keep(_pipe: object, _i: int, _t: object, kwargs: dict[str, torch.Tensor]) -> dict:
-            last[:] = [kwargs["latents"]]
-            return kwargs
-
-        video = pipeline(
-            prompt=request.prompt,
-            negative_prompt=request.negative_prompt,
-            width=made.width,
-            height=made.height,
-            num_frames=made.frames,
-            num_inference_steps=request.steps,
-            guidance_scale=request.guidance,
-            guidance_scale_2=request.guidance_low,
-            generator=torch.Generator("cpu").manual_seed(request.seed),
-            callback_on_step_end=keep,
-        ).frames[0]
-        _export(video, Path(work.staging) / "stock.mp4", request.fps)
-        return latents_sha256(last[0])
-
-    return run
-
-
-def _export(video: np.ndarray, path: Path, fps: int) -> None:
-    """The plainest PyAV script; diffusers' own export needs libraries that the app does without."""
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=fps)
-        stream.height, stream.width = video.shape[1:3]
-        stream.pix_fmt = "yuv420p"
-        for picture in (video * 255).astype(np.uint8):
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        container.mux(stream.encode())
+    pipeline = stock_pipeline(work, from_disk)
+    return lambda: latents_sha256(run_stock(pipeline, work))
 
 
 if __name__ == "__main__":

@@ -23,13 +23,26 @@ def test_a_changed_default_reaches_new_forms_and_other_tabs(open_page: OpenPage)
 
 def test_prices_are_told_for_the_model_that_is_asked_for(open_page: OpenPage) -> None:
     page = open_page("/optimizations")
-    precision = page.get_by_role("radiogroup", name="Precision")
+    precision = page.get_by_role("radiogroup", name="Precision", exact=True)
     expect(precision).to_contain_text("The model's own (fp32)")
     expect(page.get_by_role("radiogroup", name="Offload")).to_contain_text("Without a card")
     page.locator("#compared").click()
     page.get_by_role("option", name="T2V-A14B", exact=True).click()
     expect(precision).to_contain_text("The model's own (bf16)")
     expect(precision.get_by_role("radio").last).to_contain_text("GB")
+
+
+def test_the_plan_says_what_is_taken_and_what_speaks_against_the_others(
+    open_page: OpenPage,
+) -> None:
+    page = open_page("/optimizations")
+    ways = page.locator("#plan li")
+    expect(ways).to_have_count(2)
+    expect(ways.first).to_contain_text("Taken.")
+    expect(ways.last).to_contain_text("Would fit, but takes longer.")
+    page.locator("#compared").click()
+    page.get_by_role("option", name="T2V-A14B", exact=True).click()
+    expect(ways.first).to_contain_text("Too large for main memory")
 
 
 def test_a_form_becomes_a_preset_and_comes_back(open_page: OpenPage) -> None:

@@ -17,7 +17,16 @@ from wan22_app.engine.decode import decode, decoder_calls
 from wan22_app.engine.denoise import denoise
 from wan22_app.engine.experts import Experts
 from wan22_app.engine.failures import CannotWrite, failure
-from wan22_app.engine.loading import DTYPES, Key, Loaded, components, load, reader_of
+from wan22_app.engine.loading import (
+    DTYPES,
+    Key,
+    Loaded,
+    Source,
+    components,
+    from_disk,
+    load,
+    reader_of,
+)
 from wan22_app.engine.picture import fitted
 from wan22_app.engine.placement import give_back, tile_vae
 from wan22_app.engine.progress import Brake, Progress, Stopped
@@ -34,8 +43,11 @@ Emit = Callable[[Event], None]
 class Engine:
     """Holds at most one loaded pipeline; the next job with the same key finds it warm."""
 
-    def __init__(self, embeddings: Path, save_every_s: float = SAVE_EVERY_S) -> None:
+    def __init__(
+        self, embeddings: Path, save_every_s: float = SAVE_EVERY_S, source: Source = from_disk
+    ) -> None:
         """``embeddings`` is the folder where read prompts are kept."""
+        self._source = source
         self._loaded: Loaded | None = None
         self._shelf = Shelf(embeddings)
         self._save_every = save_every_s
@@ -116,7 +128,7 @@ class Engine:
         if self._loaded is not None and self._loaded.key != Key.of(entry, plan):
             self.free()
         warm = self._loaded
-        reader = warm.reader if warm else reader_of(entry, plan, brake, self._shelf)
+        reader = warm.reader if warm else reader_of(entry, plan, brake, self._shelf, self._source)
         unread = reader.needs_encoder(work.request, entry.spec.text_length)
         if warm is not None and not unread:
             return warm
@@ -125,7 +137,7 @@ class Engine:
             if unread:
                 reader.load()
                 progress.advance()
-            self._loaded = warm or load(entry, plan, brake, progress.advance, reader)
+            self._loaded = warm or load(entry, plan, brake, progress.advance, reader, self._source)
         return self._loaded
 
     def _start(

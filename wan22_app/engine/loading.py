@@ -38,6 +38,10 @@ DTYPES: dict[Precision, torch.dtype] = {
 }
 
 
+Source = Callable[[Path, str, MemoryPlan], Any]
+"""Reads a part of a checkpoint folder by its name, in the plan's types, into main memory."""
+
+
 class BadWeights(Exception):
     """The folder is not a complete Wan2.2 checkpoint of the expected layout."""
 
@@ -76,6 +80,7 @@ class Loaded:
     brake: Brake
     reader: Reader
     forwards: dict[str, Lean]
+    source: Source
 
     def chunk(self, tokens: int) -> None:
         """Let the transformers work on so many tokens at a time."""
@@ -88,7 +93,8 @@ class Loaded:
         Raises BadWeights when it cannot be read, and whatever a want of memory raises.
         """
         try:
-            module, forward = _load_expert(Path(self.key.folder), name, plan, self.brake)
+            folder = Path(self.key.folder)
+            module, forward = _load_expert(self.source, folder, name, plan, self.brake)
         except (torch.OutOfMemoryError, torch.AcceleratorError):
             raise
         except (OSError, RuntimeError, ValueError, KeyError) as error:
@@ -112,7 +118,12 @@ class Loaded:
 
 
 def load(
-    entry: ModelEntry, plan: MemoryPlan, brake: Brake, on_part: Callable[[], None], reader: Reader
+    entry: ModelEntry,
+    plan: MemoryPlan,
+    brake: Brake,
+    on_part: Callable[[], None],
+    reader: Reader,
+    source: Source,
 ) -> Loaded:
     """Load and place what ``components`` names; raises OSError or whatever loading raises."""
     folder = Path(entry.folder)
@@ -120,33 +131,37 @@ def load(
     forwards: dict[str, Lean] = {}
     for name in components(entry, plan):
         if name in EXPERTS:
-            parts[name], forwards[name] = _load_expert(folder, name, plan, brake)
+            parts[name], forwards[name] = _load_expert(source, folder, name, plan, brake)
         else:
-            parts[name] = _load_component(folder, name, plan)
+            parts[name] = source(folder, name, plan)
         on_part()
     place_vae(parts["vae"], plan)
     brake.guard([*parts["vae"].encoder.down_blocks, *parts["vae"].decoder.up_blocks])
     text, image = _pipelines(entry, parts)
     place(text or image, plan)
-    return Loaded(Key.of(entry, plan), text, image, brake, reader, forwards)
+    return Loaded(Key.of(entry, plan), text, image, brake, reader, forwards, source)
 
 
-def _load_expert(folder: Path, name: str, plan: MemoryPlan, brake: Brake) -> tuple[Any, Lean]:
+def _load_expert(
+    source: Source, folder: Path, name: str, plan: MemoryPlan, brake: Brake
+) -> tuple[Any, Lean]:
     """A transformer with our forward, guarded and placed, in this order: offload wraps both."""
-    module = _load_component(folder, name, plan)
+    module = source(folder, name, plan)
     forward = Lean(module, plan.chunk)
     brake.guard(module.blocks)
     place_transformer(module, plan)
     return module, forward
 
 
-def reader_of(entry: ModelEntry, plan: MemoryPlan, brake: Brake, shelf: Shelf) -> Reader:
+def reader_of(
+    entry: ModelEntry, plan: MemoryPlan, brake: Brake, shelf: Shelf, source: Source
+) -> Reader:
     """What reads a checkpoint's texts; nothing is loaded yet."""
 
     def load_encoder() -> Encoder:
         folder = Path(entry.folder)
-        tokenizer = _load_component(folder, TOKENIZER, plan)
-        model = _load_component(folder, ENCODER, plan)
+        tokenizer = source(folder, TOKENIZER, plan)
+        model = source(folder, ENCODER, plan)
         _require_tied_embedding(model)
         brake.guard(model.encoder.block)
         place_encoder(model, plan)
@@ -177,7 +192,8 @@ def components(entry: ModelEntry, plan: MemoryPlan) -> list[str]:
     return ["scheduler", "vae", *experts]
 
 
-def _load_component(folder: Path, name: str, plan: MemoryPlan) -> Any:
+def from_disk(folder: Path, name: str, plan: MemoryPlan) -> Any:
+    """The source of every run: safetensors and JSON of a diffusers folder, never a network."""
     where: dict[str, Any] = {"subfolder": name, "local_files_only": True}
     if name == TOKENIZER:
         return AutoTokenizer.from_pretrained(folder, **where)

@@ -15,25 +15,7 @@ from wan22_app.web.state.preferences import (
 def defaults() -> rx.Component:
     """Each default as a row of choices; the chosen one is marked and counts at once."""
     return rx.box(
-        rx.flex(
-            rx.heading(words.DEFAULTS, size="3", as_="h2"),
-            rx.spacer(),
-            rx.select.root(
-                rx.select.trigger(aria_label=words.COMPARED_MODEL, id="compared"),
-                rx.select.content(
-                    rx.foreach(
-                        PreferenceState.models,
-                        lambda model: rx.select.item(model["name"], value=model["key"]),
-                    )
-                ),
-                value=PreferenceState.compared,
-                on_change=PreferenceState.compare_with,
-                size="2",
-            ),
-            align="center",
-            gap="8px",
-            wrap="wrap",
-        ),
+        rx.heading(words.DEFAULTS, size="3", as_="h2"),
         rx.text(words.DEFAULTS_HINT, size="1", color_scheme="gray", margin_top="4px"),
         rx.foreach(PreferenceState.groups, group),
         id="defaults",
@@ -76,7 +58,25 @@ def option(name: rx.Var[str], choice: rx.Var[ChoiceView]) -> rx.Component:
 def plan() -> rx.Component:
     """How the compared model would be placed, and why not otherwise."""
     return rx.box(
-        rx.heading(words.PLAN, size="3", as_="h2"),
+        rx.flex(
+            rx.heading(words.PLAN, size="3", as_="h2"),
+            rx.spacer(),
+            rx.select.root(
+                rx.select.trigger(aria_label=words.COMPARED_MODEL, id="compared"),
+                rx.select.content(
+                    rx.foreach(
+                        PreferenceState.models,
+                        lambda model: rx.select.item(model["name"], value=model["key"]),
+                    )
+                ),
+                value=PreferenceState.compared,
+                on_change=PreferenceState.compare_with,
+                size="2",
+            ),
+            align="center",
+            gap="8px",
+            wrap="wrap",
+        ),
         rx.text(words.PLAN_HINT, size="1", color_scheme="gray", margin_top="4px"),
         rx.el.ul(rx.foreach(PreferenceState.ways, way_row), class_name="wan-rows", id="plan"),
     )

@@ -13,7 +13,7 @@ LEVEL_COLORS = (("ok", "grass"), ("note", "amber"), ("bad", "tomato"))
 
 
 def page() -> rx.Component:
-    """The machine, then the models."""
+    """The machine, what fits on it, then the models."""
     return frame(
         "/optimizations",
         title(words.OPTIMIZATIONS),
@@ -41,8 +41,8 @@ def page() -> rx.Component:
                 **PANEL,
             ),
             rx.box(folders(), width="100%", **PANEL),
-            rx.box(preferences.defaults(), width="100%", **PANEL),
             rx.box(preferences.plan(), width="100%", **PANEL),
+            rx.box(preferences.defaults(), width="100%", **PANEL),
             rx.box(preferences.presets(), width="100%", **PANEL),
             rx.box(
                 rx.heading(words.MODELS, size="3", as_="h2"),

@@ -3,8 +3,8 @@
 FREED = "The card will be freed"
 DEFAULTS = "Defaults"
 DEFAULTS_HINT = (
-    "For every new form and for the command line. The figures are estimates for the default video "
-    "of the model chosen here, with everything else as chosen."
+    "For every new form and for the command line. The figures are for the default video of the "
+    "model chosen above, with everything else as chosen."
 )
 COMPARED_MODEL = "Model for the figures"
 CHOICE_GROUPS = {
@@ -59,11 +59,11 @@ CHOICES = {
 }
 PLAN = "Memory plan"
 PLAN_HINT = (
-    "How the default video of that model would be placed here, the fastest way first. The first "
-    "that fits is taken."
+    "How this model's default video can be placed on this machine, fastest first. The first that "
+    "fits is taken. What was made here before corrects the estimates."
 )
 PLACED = {
-    ("none", "all"): "Everything in its place all the time",
+    ("none", "all"): "All of it in memory, nothing is moved",
     ("model", "all"): "One part on the card, the others in main memory",
     ("block", "all"): "A few layers on the card, the others in main memory",
     ("none", "one"): "One part in memory, the others on the disk",
