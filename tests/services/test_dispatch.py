@@ -155,6 +155,28 @@ def test_a_decode_that_ran_out_of_memory_is_tried_with_smaller_tiles(
     assert world.executor.runs[-1].work.request == job.request, "the person's own words stay"
 
 
+@pytest.mark.parametrize(
+    ("code", "placement"), [("out_of_vram", ("model", "all")), ("out_of_ram", ("none", "one"))]
+)
+def test_each_memory_has_its_own_cure(
+    world: World,
+    dispatcher: Dispatcher,
+    add: Add,
+    person: Person,
+    code: str,
+    placement: tuple[str, str],
+) -> None:
+    world.probe.card = Device(kind="cuda", name="test", total_bytes=10**12)
+    job = add("1")
+    dispatcher.tick()
+    problem = Problem(code=code, what="x")
+    short = Failed(job_id=job.id, kind="memory", problem=problem)
+    say(world, dispatcher, step(job, 1), short)
+    plan = world.executor.runs[-1].work.plan
+    assert (plan.offload, plan.keep) == placement
+    assert world.jobs.get(person, job.id).attempts == 1, "a verdict is no death"
+
+
 def test_when_nothing_is_left_to_try_the_job_fails(
     world: World, dispatcher: Dispatcher, add: Add, person: Person
 ) -> None:

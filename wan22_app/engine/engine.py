@@ -16,7 +16,7 @@ from wan22_app.domain.work import Work
 from wan22_app.engine.decode import decode, decoder_calls
 from wan22_app.engine.denoise import denoise
 from wan22_app.engine.experts import Experts
-from wan22_app.engine.failures import CannotWrite, failure
+from wan22_app.engine.failures import BadNumbers, CannotWrite, failure
 from wan22_app.engine.loading import (
     DTYPES,
     Key,
@@ -90,6 +90,8 @@ class Engine:
             latents = saved.latents.to(work.plan.device)
         else:
             latents = self._denoise(loaded, work, made, progress, store, saved)
+            if not latents.isfinite().all():
+                raise BadNumbers("the denoised latents are not finite")
             store.final(latents, work.request.steps)
         done = self._film(pipeline, latents, made, work, progress)
         return done.model_copy(update={"peak_ram_bytes": ram.peak_bytes})

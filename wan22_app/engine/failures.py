@@ -12,10 +12,21 @@ from wan22_app.domain.events import Failed
 from wan22_app.domain.work import Work
 from wan22_app.engine.loading import BadWeights
 from wan22_app.engine.loras import UselessLora
+from wan22_app.engine.picture import BadImage
 
 Kind = Literal["request", "memory", "device", "weights", "storage", "internal"]
 STORAGE_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EIO, errno.ENOENT}
 TAIL_LINES = 12
+
+
+CARD_IS_FULL = ("CUDA out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")
+HOST_IS_FULL = ("DefaultCPUAllocator", "CUDA error: out of memory")
+"""The second is what asking for pinned pages ends with: the card's own memory has a class."""
+Shortage = Literal["vram", "ram"]
+
+
+class BadNumbers(Exception):
+    """Latents with infinities, or with what is no number."""
 
 
 class CannotWrite(Exception):
@@ -29,42 +40,124 @@ def failure(error: BaseException, work: Work, stage: str) -> Failed:
 
 
 def _judge(error: BaseException, work: Work, stage: str) -> tuple[Kind, Problem]:
-    name = work.entry.spec.name
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return "memory", _out_of_memory(error, stage)
+    shortage = _shortage(error)
+    if shortage is not None:
+        return "memory", _out_of_memory(error, stage, shortage)
     if _poisons(error):
-        return "device", Problem(
-            code="device_fault",
-            what=f"The card stopped working while {stage or 'starting'}.",
-            cause="A fault of the card or its driver, or another program holds it.",
-            cure="Restart the machine, then try again.",
-            evidence=f"{type(error).__name__}: {str(error)[:500]}",
-        )
+        return "device", _device_fault(error, stage)
     if isinstance(error, UselessLora):
-        return "request", Problem(
-            code="lora_matched_nothing",
-            what=f"The LoRA {error} matched nothing in {name}.",
-            cause="It was probably made for another model.",
-            cure="Choose a LoRA for this model.",
-            field="loras",
-        )
+        return "request", _useless_lora(error, work)
+    if isinstance(error, BadNumbers):
+        return "request", _bad_numbers(error, work)
+    if isinstance(error, BadImage):
+        return "request", _bad_image(error)
     if isinstance(error, CannotWrite):
-        return "storage", Problem(
-            code="staging_unwritable",
-            what="The video could not be written.",
-            cause="The outputs folder is full or may not be written to.",
-            cure="Make room, or correct the folder's rights. The job goes on by itself.",
-            evidence=str(error),
-        )
+        return "storage", _cannot_write(error)
     if stage == "loading" or isinstance(error, BadWeights | SafetensorError):
-        return "weights", Problem(
-            code="weights_unreadable",
-            what=f"The weights of {name} cannot be loaded.",
-            cause="A file is missing, cut short or of another model.",
-            cure="Fetch the model's folder again.",
-            evidence=f"{type(error).__name__}: {str(error)[:500]}",
-        )
-    return "internal", Problem(
+        return "weights", _bad_weights(error, work)
+    return "internal", _our_fault(error, stage)
+
+
+def _shortage(error: BaseException) -> Shortage | None:
+    """Which memory ran out, if that is what the error says.
+
+    torch has no class of its own for main memory: what the CPU's allocator and the driver, asked
+    for pinned pages, say is only in their words. A library on the card that could not allocate
+    raises plain errors, too.
+    """
+    text = str(error)
+    if isinstance(error, torch.OutOfMemoryError) or any(word in text for word in CARD_IS_FULL):
+        return "vram"
+    if isinstance(error, MemoryError) or any(word in text for word in HOST_IS_FULL):
+        return "ram"
+    return None
+
+
+def _poisons(error: BaseException) -> bool:
+    """After a CUDA error other than out of memory the process can compute nothing any more."""
+    accelerator = isinstance(error, torch.AcceleratorError) or "CUDA error" in str(error)
+    return accelerator and _shortage(error) is None
+
+
+def _out_of_memory(error: BaseException, stage: str, shortage: Shortage) -> Problem:
+    cures = "smaller VAE tiles or more offload"
+    if shortage == "ram":
+        cures = "smaller VAE tiles or one part of the model in memory at a time"
+    return Problem(
+        code=f"out_of_{shortage}",
+        what=f"{'The card' if shortage == 'vram' else 'The machine'} ran out of memory while "
+        f"{stage or 'starting'}.",
+        cause="The picture, the length or the tiles are too large for it.",
+        cure=f"Choose a smaller size, fewer frames, {cures}.",
+        evidence=_evidence(error),
+    )
+
+
+def _device_fault(error: BaseException, stage: str) -> Problem:
+    return Problem(
+        code="device_fault",
+        what=f"The card stopped working while {stage or 'starting'}.",
+        cause="A fault of the card or its driver, or another program holds it.",
+        cure="Restart the machine, then try again.",
+        evidence=_evidence(error),
+    )
+
+
+def _useless_lora(error: BaseException, work: Work) -> Problem:
+    return Problem(
+        code="lora_matched_nothing",
+        what=f"The LoRA {error} matched nothing in {work.entry.spec.name}.",
+        cause="It was probably made for another model.",
+        cure="Choose a LoRA for this model.",
+        field="loras",
+    )
+
+
+def _bad_numbers(error: BaseException, work: Work) -> Problem:
+    half = work.plan.precision == "fp16"
+    return Problem(
+        code="not_finite",
+        what="The video came out as no picture: its numbers left their range.",
+        cause="fp16 overflows in this model." if half else "A LoRA or a setting is too strong.",
+        cure="Choose bf16." if half else "Lower the LoRA's strength, the guidance or the shift.",
+        field="precision" if half else "",
+        evidence=_evidence(error),
+    )
+
+
+def _bad_image(error: BaseException) -> Problem:
+    return Problem(
+        code="image_gone",
+        what="The start image cannot be read any more.",
+        cause="Its file was removed or damaged after the job was queued.",
+        cure="Choose the image again.",
+        field="image",
+        evidence=_evidence(error),
+    )
+
+
+def _cannot_write(error: BaseException) -> Problem:
+    return Problem(
+        code="staging_unwritable",
+        what="The video could not be written.",
+        cause="The outputs folder is full or may not be written to.",
+        cure="Make room, or correct the folder's rights. The job goes on by itself.",
+        evidence=str(error),
+    )
+
+
+def _bad_weights(error: BaseException, work: Work) -> Problem:
+    return Problem(
+        code="weights_unreadable",
+        what=f"The weights of {work.entry.spec.name} cannot be loaded.",
+        cause="A file is missing, cut short or of another model.",
+        cure="Fetch the model's folder again.",
+        evidence=_evidence(error),
+    )
+
+
+def _our_fault(error: BaseException, stage: str) -> Problem:
+    return Problem(
         code="engine_error",
         what=f"Something went wrong while {stage or 'starting'}.",
         cause="This is probably a fault of the app.",
@@ -73,18 +166,5 @@ def _judge(error: BaseException, work: Work, stage: str) -> tuple[Kind, Problem]
     )
 
 
-def _out_of_memory(error: BaseException, stage: str) -> Problem:
-    card = isinstance(error, torch.OutOfMemoryError)
-    return Problem(
-        code="out_of_vram" if card else "out_of_ram",
-        what=f"{'The card' if card else 'The machine'} ran out of memory while {stage}.",
-        cause="The picture, the length or the tiles are too large for it.",
-        cure="Choose a smaller size, fewer frames, smaller VAE tiles or more offload.",
-        evidence=str(error)[:500],
-    )
-
-
-def _poisons(error: BaseException) -> bool:
-    """After a CUDA error other than out of memory the process can compute nothing any more."""
-    accelerator = isinstance(error, torch.AcceleratorError) or "CUDA error" in str(error)
-    return accelerator and not isinstance(error, torch.OutOfMemoryError)
+def _evidence(error: BaseException) -> str:
+    return f"{type(error).__name__}: {str(error)[:500]}"

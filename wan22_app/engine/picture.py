@@ -10,14 +10,21 @@ from wan22_app.domain.picture import covering_box
 CENTRE = (0.5, 0.5)
 
 
+class BadImage(Exception):
+    """The file is gone or damaged; when it was queued it was neither."""
+
+
 def fitted(path: str, made: Geometry, focus: tuple[float, float] = CENTRE) -> Image.Image:
     """The image covering the asked size, its edge continued into the cropped margin.
 
     The margin repeats the outermost pixels, so that the model sees no border which the crop would
-    not remove exactly.
+    not remove exactly. Raises BadImage.
     """
-    with Image.open(path) as opened:
-        image = opened.convert("RGB")
+    try:
+        with Image.open(path) as opened:
+            image = opened.convert("RGB")
+    except (OSError, ValueError) as error:
+        raise BadImage(f"{path}: {error}") from error
     asked = Size(width=made.crop_width, height=made.crop_height)
     box = covering_box(Size(width=image.width, height=image.height), asked, *focus)
     # Cut and scaled in one step: scaling a very long image as a whole would fill the memory.

@@ -119,11 +119,14 @@ class Verdicts:
         if event.kind == "device":
             self._once_more(job, event.problem, JobState.FAILED)
             return
-        if event.kind == "memory" and self._ease(flight, event.problem, host=False):
+        short_of_ram = event.problem.code == "out_of_ram"
+        if event.kind == "memory" and self._ease(flight, event.problem, host=short_of_ram):
             return
         jobs.end(job.id, job.epoch, JobState.FAILED, event.problem)
 
-    def _ease(self, flight: Flight, why: Problem, *, host: bool) -> bool:
+    def _ease(
+        self, flight: Flight, why: Problem, *, host: bool, count_attempt: bool = False
+    ) -> bool:
         """Put the job back with less need for memory; False when nothing is left to try.
 
         A verdict is no death, so the attempt is not counted; a kill for want of memory is.
@@ -142,7 +145,7 @@ class Verdicts:
             return False
         told = why.model_copy(update={"cure": f"Tried again by itself with {done}."})
         return self.around.jobs.requeue(
-            job.id, job.epoch, told, count_attempt=host, relief=rung, lighter=less
+            job.id, job.epoch, told, count_attempt=count_attempt, relief=rung, lighter=less
         )
 
     def _allowed_less(self, job: Job, stage: Stage) -> GenerationRequest | None:
@@ -165,7 +168,7 @@ class Verdicts:
             return
         why = died(event, stage)
         starved = event.exit_code in OUT_OF_MEMORY and flight.job.attempts < MAX_DEATHS
-        if not (starved and self._ease(flight, why, host=True)):
+        if not (starved and self._ease(flight, why, host=True, count_attempt=True)):
             self.requeue_or_set_aside(flight.job, why)
 
     def _once_more(self, job: Job, why: Problem, end: JobState) -> None:
