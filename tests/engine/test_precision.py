@@ -1,10 +1,15 @@
 """What is computed in which type."""
 
 from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
 
 from tests.engine.conftest import PLAN, Generate
 from tests.engine.test_resume import pictures
 from wan22_app.adapters.files import read_recipe
+from wan22_app.domain.catalog import Precision
 from wan22_app.engine.engine import Engine
 
 HALF = PLAN.model_copy(update={"vae_precision": "bf16"})
@@ -45,3 +50,27 @@ def test_a_run_is_complete_when_it_read_its_text_and_made_its_steps(generate: Ge
     assert generate("demo-t2v", prompt="another such ball").done.complete
     decoded = generate("demo-t2v", prompt="another such ball", again=True)
     assert not decoded.done.complete
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16", "fp32"])
+def test_what_a_model_keeps_in_fp32_stays_there(
+    generate: Generate, engine: Engine, precision: Precision
+) -> None:
+    plan = PLAN.model_copy(update={"precision": precision})
+    generate("demo-t2v", plan=plan, prompt=f"a ball in {precision}")
+    loaded = engine._loaded
+    assert loaded is not None
+    pipeline: Any = loaded.text
+    transformer, encoder = pipeline.transformer, loaded.reader._encoder
+    assert encoder is not None
+    wanted = getattr(torch, {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32"}[precision])
+    assert transformer.blocks[0].ffn.net[2].weight.dtype == wanted
+    kept = transformer._keep_in_fp32_modules
+    assert kept
+    exact = [weight.dtype for name, weight in transformer.named_parameters()
+             if set(kept) & set(name.split("."))]  # fmt: skip
+    assert exact
+    assert set(exact) == {torch.float32}
+    assert pipeline.vae.dtype == torch.float32
+    # UMT5 overflows in fp16.
+    assert encoder.model.dtype == (torch.bfloat16 if precision == "fp16" else wanted)

@@ -7,6 +7,7 @@ from tests.services.test_dispatch import say
 from wan22_app.domain.account import Person
 from wan22_app.domain.catalog import DEMO_T2V
 from wan22_app.domain.job import JobState
+from wan22_app.domain.measured import HEAP_BYTES, MARGIN
 from wan22_app.domain.plan import MemoryPlan
 from wan22_app.services.dispatch import Dispatcher
 
@@ -26,7 +27,7 @@ def test_a_complete_run_teaches_the_next_plan(
     assert not before.calibrated
     assert after.calibrated == complete
     if complete:
-        assert after.peak_ram_bytes == pytest.approx(700_000_000 * 1.03)
+        assert after.peak_ram_bytes == pytest.approx(700_000_000 * MARGIN + HEAP_BYTES)
         assert after.expected_seconds == pytest.approx(4.0)
         found = world.planning.plan(DEMO_T2V, first.request)
         assert isinstance(found, MemoryPlan)

@@ -267,8 +267,8 @@ def _recipe(work: Work, digest: str) -> Recipe:
 
 def _forget_peaks(work: Work) -> None:
     """What an earlier run left reserved would count as this one's."""
+    give_back()
     if work.plan.device.startswith("cuda"):
-        give_back()
         torch.cuda.reset_peak_memory_stats(work.plan.device)
 
 
