@@ -56,8 +56,7 @@ def test_a_run_is_complete_when_it_read_its_text_and_made_its_steps(generate: Ge
 def test_what_a_model_keeps_in_fp32_stays_there(
     generate: Generate, engine: Engine, precision: Precision
 ) -> None:
-    plan = PLAN.model_copy(update={"precision": precision})
-    generate("demo-t2v", plan=plan, prompt=f"a ball in {precision}")
+    generate("demo-t2v", precision=precision, prompt=f"a ball in {precision}")
     loaded = engine._loaded
     assert loaded is not None
     pipeline: Any = loaded.text
