@@ -10,6 +10,7 @@ from wan22_app.domain.memory import plan_memory, ram_budget
 from wan22_app.domain.needs import needs
 from wan22_app.domain.plan import Device, Host, MemoryPlan, WontFit
 
+PROCESSOR = Device(kind="cpu", name="cpu")
 HOST = Host(total_bytes=10**12, available_bytes=10**12, cores=8)
 IMAGE = ImageRef(sha256="0" * 64, width=100, height=100)
 
@@ -55,30 +56,48 @@ def test_a_tile_that_was_chosen_stays() -> None:
 
 
 def test_on_the_processor_tiles_are_small() -> None:
-    device = Device(kind="cpu", name="cpu")
-    found = plan_memory(TI2V_5B, request(TI2V_5B), device, HOST)
+    found = plan_memory(TI2V_5B, request(TI2V_5B), PROCESSOR, HOST)
     assert isinstance(found, MemoryPlan)
     assert found.tile == 256
+
+
+CHOICES = {
+    "offload": st.sampled_from(["auto", "none", "model", "block"]),
+    "keep": st.sampled_from(["auto", "all", "one"]),
+    "tile": st.sampled_from(["auto", 64, 128, 256]),
+    "chunk": st.sampled_from(["auto", 512, 2048, 65536]),
+    "vae_precision": st.sampled_from(["fp32", "bf16"]),
+    "precision": st.sampled_from(["bf16", "fp16", "fp32"]),
+    "frames": st.integers(1, 121),
+}
 
 
 @given(
     st.sampled_from(REAL_SPECS),
     st.data(),
-    st.floats(4, 200),
-    st.sampled_from(["auto", "none", "model", "block"]),
-    st.sampled_from(["auto", 64, 128, 256]),
+    st.one_of(st.floats(1, 200).map(lambda size: card(size)), st.just(PROCESSOR)),
+    st.floats(1, 300),
+    st.fixed_dictionaries(CHOICES),
 )
-def test_every_plan_keeps_within_the_card(
-    spec: ModelSpec, data: st.DataObject, gigabytes: float, offload: str, tile: object
+def test_every_plan_keeps_within_the_machine_and_to_what_was_chosen(
+    spec: ModelSpec,
+    data: st.DataObject,
+    device: Device,
+    host_gb: float,
+    chosen: dict[str, object],
 ) -> None:
-    size = data.draw(st.sampled_from(spec.sizes))
-    wish = request(spec, size, offload=offload, tile=tile)
-    found = plan_memory(spec, wish, card(gigabytes), HOST)
+    wish = request(spec, data.draw(st.sampled_from(spec.sizes)), **chosen)
+    found = plan_memory(spec, wish, device, host(host_gb))
     if isinstance(found, WontFit):
-        assert found.needed_bytes > found.available_bytes == int(gigabytes * GB)
-    else:
-        assert found.peak_vram_bytes <= int(gigabytes * GB)
-        assert offload in ("auto", found.offload)
+        assert found.needed_bytes > found.available_bytes
+        assert found.cure
+        return
+    assert found.peak_vram_bytes <= device.total_bytes
+    assert found.peak_ram_bytes <= ram_budget(host(host_gb))
+    for name in ("precision", "vae_precision", "keep", "chunk"):
+        assert chosen[name] in ("auto", getattr(found, name))
+    if device is not PROCESSOR:
+        assert chosen["offload"] in ("auto", found.offload)
 
 
 def host(gigabytes: float) -> Host:
