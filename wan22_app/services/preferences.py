@@ -9,12 +9,12 @@ from wan22_app.domain.catalog import ModelSpec
 from wan22_app.domain.defaults import SETTING, GenerationDefaults
 from wan22_app.domain.errors import InvalidRequest, Problem
 from wan22_app.domain.generation import GenerationRequest
-from wan22_app.domain.memory import Considered
+from wan22_app.domain.memory import Considered, plan_memory
 from wan22_app.domain.plan import MemoryPlan, WontFit
 from wan22_app.domain.preset import MOST_PRESETS, Preset, kept
 from wan22_app.domain.values import Value
 from wan22_app.ports import PresetStore, Secrets, SettingStore
-from wan22_app.services.planning import Planning
+from wan22_app.services.planning import Machine, Planning
 
 CHOICES: Mapping[str, Sequence[object]] = {
     "precision": (None, "bf16", "fp16", "fp32"),
@@ -71,9 +71,9 @@ class Preferences:
 
     def prices(self, spec: ModelSpec) -> Sequence[Price]:
         """What each offered choice needs for this model's default video on this machine."""
-        defaults = self.defaults()
+        defaults, machine = self.defaults(), self._planning.machine(spec)
         return [
-            self._price(spec, defaults, field, value)
+            _price(spec, defaults, machine, field, value)
             for field, values in CHOICES.items()
             for value in values
         ]
@@ -81,19 +81,6 @@ class Preferences:
     def ways(self, spec: ModelSpec) -> Sequence[Considered]:
         """How this model's default video can be placed on this machine, fastest first."""
         return self._planning.consider(spec, _sample(spec, self.defaults()))
-
-    def _price(
-        self, spec: ModelSpec, defaults: GenerationDefaults, field: str, value: object
-    ) -> Price:
-        changed = defaults.model_copy(update={field: value})
-        plan = self._planning.plan(spec, _sample(spec, changed))
-        return Price(
-            field=field,
-            choice=str(value or ""),
-            chosen=getattr(defaults, field) == value,
-            plan=plan if isinstance(plan, MemoryPlan) else None,
-            wont_fit=plan if isinstance(plan, WontFit) else None,
-        )
 
     def presets(self, person: Person) -> Sequence[Preset]:
         """The person's presets by name."""
@@ -116,6 +103,20 @@ class Preferences:
 
 
 _ABSENT = object()
+
+
+def _price(
+    spec: ModelSpec, defaults: GenerationDefaults, machine: Machine, field: str, value: object
+) -> Price:
+    changed = defaults.model_copy(update={field: value})
+    plan = plan_memory(spec, _sample(spec, changed), *machine)
+    return Price(
+        field=field,
+        choice=str(value or ""),
+        chosen=getattr(defaults, field) == value,
+        plan=plan if isinstance(plan, MemoryPlan) else None,
+        wont_fit=plan if isinstance(plan, WontFit) else None,
+    )
 
 
 def _sample(spec: ModelSpec, defaults: GenerationDefaults) -> GenerationRequest:

@@ -16,6 +16,7 @@ from wan22_app.domain.errors import (
 from wan22_app.domain.estimate import estimate_stages, seconds
 from wan22_app.domain.generation import GenerationRequest, Geometry, LoraRef, geometry
 from wan22_app.domain.job import Job, JobState
+from wan22_app.domain.memory import plan_memory
 from wan22_app.domain.plan import Device, MemoryPlan, WontFit
 from wan22_app.domain.values import Value
 from wan22_app.ports import (
@@ -85,19 +86,19 @@ class Submission:
     def check(self, person: Person, fields: Mapping[str, object]) -> Verdict:
         """Judge a form without queueing it; never raises UserError."""
         planning = self._around.planning
-        device = planning.probe.device()
         try:
             entry, request = self._request(fields)
         except UserError as error:
-            return Verdict(problems=error.problems, device=device)
-        plan = planning.plan(entry.spec, request)
+            return Verdict(problems=error.problems, device=planning.probe.device())
+        machine = planning.machine(entry.spec)
+        plan = plan_memory(entry.spec, request, *machine)
         experience = self._stores.outputs.experience({entry.spec.key})
         stages = estimate_stages(entry.spec, request, experience)
         return Verdict(
             made=geometry(entry.spec, request),
             plan=plan if isinstance(plan, MemoryPlan) else None,
             wont_fit=plan if isinstance(plan, WontFit) else None,
-            device=device,
+            device=machine.device,
             seconds=None if stages is None else seconds(stages, cold=False),
         )
 
