@@ -119,7 +119,7 @@ class Making:
     def outlines(self) -> None:
         """A LoRA for each of T2V's experts."""
         vae = self.vae_a14b
-        clips = cache(partial(self._clips, "a14b-outlined", vae, A14B, share=0.15, outlined=True))
+        clips = cache(partial(self._clips, "a14b-outlined", vae, A14B, share=0.05, outlined=True))
         for name in ("high", "low"):
             expert = self._t2v_expert(name)
             stage = self._stage(f"lora-{name}", 400, 2e-3)
@@ -168,7 +168,7 @@ class Making:
         return self._clips("a14b", self.vae_a14b, A14B)
 
     def _i2v_clips(self) -> list[Stock]:
-        return self._clips("a14b-given", self.vae_a14b, A14B, share=0.3, conditioned=True)
+        return self._clips("a14b-given", self.vae_a14b, A14B, share=0.1, conditioned=True)
 
     def _clips(
         self,
@@ -213,7 +213,7 @@ class Making:
             return WanTransformer3DModel.from_pretrained(finished, torch_dtype=torch.float32)
         expert: Any = WanTransformer3DModel.from_config(self.trunk.config)
         expert.load_state_dict(self.trunk.state_dict())
-        stage = self._stage(f"t2v-{name}", {"high": 13000, "low": 11000}[name], 1.5e-3)
+        stage = self._stage(f"t2v-{name}", {"high": 12000, "low": 10000}[name], 1.5e-3)
         self._train(stage, expert, self._t2v_clips, flow.from_text, batch=24,
                     sigmas=self._sigmas(name, DEMO_T2V))  # fmt: skip
         return expert
