@@ -139,7 +139,7 @@ def advanced() -> rx.Component:
             choice("precision", words.PRECISION, ["bf16", "fp16", "fp32"]),
             choice("vae_precision", words.VAE_PRECISION, ["fp32", "bf16"]),
             choice("offload", words.OFFLOAD, ["auto", "none", "model", "block"]),
-            choice("keep", words.KEEP, ["auto", "all", "one"]),
+            choice("keep", words.PARTS_KEPT, ["auto", "all", "one"]),
             number("tile", words.TILE),
             number("chunk", words.CHUNK),
             lora_field(),
