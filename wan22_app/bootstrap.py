@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
+from importlib.metadata import version
 from pathlib import Path
 
 from wan22_app import __version__
@@ -134,7 +135,7 @@ def build_services(settings: Settings) -> Services:
     files = FolderOutputFiles(settings.outputs, settings.staging)
     probe, bell = NvmlProbe(settings.outputs), UdpBell(settings.locks)
     gallery = Gallery(outputs, files, clock)
-    planning = Planning(probe, SqlExperienceStore(engine, clock), __version__)
+    planning = Planning(probe, SqlExperienceStore(engine, clock), computing_versions())
     preferences = Preferences(SqlSettingStore(engine), SqlPresetStore(engine), planning, secrets)
     around = submission.Surroundings(
         library, images, files, planning, bell, secrets, preferences.defaults
@@ -161,6 +162,11 @@ def build_services(settings: Settings) -> Services:
         probe=probe,
         clock=clock,
     )
+
+
+def computing_versions() -> str:
+    """What the time and the memory of a run depend on beside the machine."""
+    return " ".join((__version__, *map(version, ("torch", "diffusers"))))
 
 
 def _inspections(settings: Settings) -> Sequence[Inspection]:
@@ -193,7 +199,7 @@ def build_dispatcher(settings: Settings, command: Command | None = None) -> Disp
             images=GatedImages(settings.uploads),
             latents=FolderLatents(settings.latents),
             experience=experience,
-            planning=Planning(probe, experience, __version__),
+            planning=Planning(probe, experience, computing_versions()),
             executor=LocalExecutor(
                 (slot,),
                 command or partial(engine_command, settings, device.torch_name),

@@ -44,7 +44,7 @@ def measured(tokens: int, peak: int = 1, **other: str) -> Measured:
     return Measured(
         **{"model": "m", "device": "card", "software": "1", "setup": "bf16/none", **other},
         tokens=tokens, tile=None, chunk=8192, foreseen_vram=2, foreseen_ram=2, peak_vram=peak,
-        peak_ram=1, rates={"denoising": 0.5},
+        peak_ram=1, there_vram=9, there_ram=9, rates={"denoising": 0.5},
     )  # fmt: skip
 
 

@@ -5,12 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.domain.test_plan import HOST, card, request
-from wan22_app.domain.catalog import GB, REAL_SPECS, T2V_A14B, TI2V_5B, ModelSpec
+from wan22_app.domain.catalog import GB, REAL_SPECS, T2V_A14B, TI2V_5B, ModelSpec, Size
 from wan22_app.domain.events import Done
-from wan22_app.domain.generation import GenerationRequest
+from wan22_app.domain.footprint import CONTEXT_BYTES, FRAGMENTATION
+from wan22_app.domain.generation import GenerationRequest, LoraRef
 from wan22_app.domain.measured import HEAP_BYTES, MARGIN, Measured, measure
-from wan22_app.domain.memory import consider, plan_memory
-from wan22_app.domain.plan import Device, MemoryPlan, WontFit
+from wan22_app.domain.memory import LEAST_CHUNK, consider, plan_memory, ram_budget
+from wan22_app.domain.plan import CHUNK, Device, MemoryPlan, WontFit
 
 CARD = card(16)
 
@@ -18,7 +19,8 @@ CARD = card(16)
 def done(vram: float, ram: float, seconds: dict[str, float] | None = None) -> Done:
     return Done(
         job_id="j", video="v", poster="p", width=1, height=1, frames=1, fps=1, latents_sha256="",
-        seconds=seconds or {}, peak_vram_bytes=int(vram), peak_ram_bytes=int(ram), complete=True,
+        seconds=seconds or {}, peak_allocated_bytes=int((vram - CONTEXT_BYTES) / FRAGMENTATION),
+        peak_ram_bytes=int(ram), complete=True,
     )  # fmt: skip
 
 
@@ -30,11 +32,17 @@ def planned(
     return found
 
 
+def measured(
+    spec: ModelSpec, wish: GenerationRequest, plan: MemoryPlan, device: Device, took: Done
+) -> Measured:
+    return measure(spec, wish, plan, device, ram_budget(HOST), took, "1")
+
+
 def learn(spec: ModelSpec, wish: GenerationRequest, vram: float, ram: float) -> Measured:
     """A run that took these shares of what was foreseen."""
     plan = planned(spec, wish, CARD)
     took = done(vram * plan.peak_vram_bytes, ram * plan.peak_ram_bytes, {"denoising": 100})
-    return measure(spec, wish, plan, CARD, took, "1")
+    return measured(spec, wish, plan, CARD, took)
 
 
 @given(st.sampled_from(REAL_SPECS), st.floats(0.3, 1), st.floats(0.3, 1))
@@ -93,8 +101,8 @@ def test_a_placement_that_took_less_than_foreseen_is_chosen_again_where_it_fits(
     large = card(48)
     plan = planned(TI2V_5B, forced, large)
     took = done(0.6 * plan.peak_vram_bytes, GB)
-    learned = measure(TI2V_5B, forced, plan, large, took, "1")
-    other = measure(TI2V_5B, forced, plan.model_copy(update={"tile": 512}), large, took, "1")
+    learned = measured(TI2V_5B, forced, plan, large, took)
+    other = measured(TI2V_5B, forced, plan.model_copy(update={"tile": 512}), large, took)
     assert planned(TI2V_5B, wish, tight, learned, other).offload == "none"
 
 
@@ -104,7 +112,7 @@ def test_one_that_took_more_is_not() -> None:
     plan = planned(T2V_A14B, wish, device)
     assert plan.offload == "model"
     took = done(1.5 * plan.peak_vram_bytes, GB)
-    learned = measure(T2V_A14B, wish, plan, device, took, "1")
+    learned = measured(T2V_A14B, wish, plan, device, took)
     assert planned(T2V_A14B, wish, device, learned).offload == "block"
 
 
@@ -127,14 +135,16 @@ def test_no_plan_is_over_budget_whatever_was_learned(
 
 def test_each_other_way_says_what_speaks_against_it() -> None:
     ways = consider(T2V_A14B, request(T2V_A14B), CARD, HOST)
-    told = {(way.plan.offload, way.plan.keep): way.against for way in ways}
+    told = {(way.plan.offload, way.plan.keep, way.plan.chunk): way.against for way in ways}
     assert told == {
-        ("none", "all"): "vram",
-        ("model", "all"): "vram",
-        ("block", "all"): "",
-        ("none", "one"): "vram",
-        ("model", "one"): "vram",
-        ("block", "one"): "time",
+        ("none", "all", CHUNK): "vram",
+        ("model", "all", CHUNK): "vram",
+        ("block", "all", CHUNK): "",
+        ("block", "all", LEAST_CHUNK): "time",
+        ("none", "one", CHUNK): "vram",
+        ("model", "one", CHUNK): "vram",
+        ("block", "one", CHUNK): "time",
+        ("block", "one", LEAST_CHUNK): "time",
     }
     short = next(way for way in ways if way.against == "vram")
     assert short.needed_bytes == short.plan.peak_vram_bytes > short.available_bytes == 16 * GB
@@ -145,3 +155,43 @@ def test_plans_of_older_videos_are_read() -> None:
            "peak_vram_bytes": 0, "peak_ram_bytes": 1}  # fmt: skip
     assert MemoryPlan.model_validate({**old, "seconds": None}).seconds == {}
     assert MemoryPlan.model_validate({**old, "seconds": 7.5}).seconds == {"denoising": 7.5}
+
+
+@given(st.sampled_from(REAL_SPECS), st.floats(0.9, 1), st.sampled_from([8, 12, 16, 24]))
+def test_what_has_just_fitted_is_not_refused_for_its_margin(
+    spec: ModelSpec, share: float, gigabytes: float
+) -> None:
+    wish, device = request(spec), card(gigabytes)
+    plan = planned(spec, wish, device)
+    took = done(share * device.total_bytes, share * ram_budget(HOST))
+    again = planned(spec, wish, device, measured(spec, wish, plan, device, took))
+    assert (again.offload, again.keep) == (plan.offload, plan.keep)
+
+
+def test_a_warm_run_does_not_hide_what_loading_took() -> None:
+    wish = request(TI2V_5B)
+    cold, warm = learn(TI2V_5B, wish, 0.5, 0.9), learn(TI2V_5B, wish, 0.6, 0.2)
+    cold = cold.model_copy(update={"rates": {**cold.rates, "loading": 9.0}})
+    both = warm.after([cold])
+    assert (both.peak_vram, both.peak_ram) == (warm.peak_vram, cold.peak_ram)
+    assert both.rates == {**warm.rates, "loading": 9.0}
+    other = learn(TI2V_5B, request(TI2V_5B, frames=81), 0.5, 0.9)
+    assert warm.after([other]) == warm
+
+
+def test_a_lora_is_another_setup() -> None:
+    lora = LoraRef(file="style.safetensors")
+    wish = request(TI2V_5B).model_copy(update={"loras": (lora,)})
+    learned = learn(TI2V_5B, request(TI2V_5B), 0.5, 0.5)
+    assert not planned(TI2V_5B, wish, CARD, learned).calibrated
+
+
+def test_a_chosen_tile_that_is_larger_than_the_picture_is_foreseen_in_one_piece() -> None:
+    wish, device = (
+        request(T2V_A14B, Size(width=832, height=480), tile=1024, offload="block"),
+        card(12),
+    )
+    plan = planned(T2V_A14B, wish, device)
+    assert plan.tile is None
+    took = done(plan.peak_vram_bytes, plan.peak_ram_bytes)
+    assert measured(T2V_A14B, wish, plan, device, took).foreseen_vram == plan.peak_vram_bytes

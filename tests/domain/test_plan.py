@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from wan22_app.domain.catalog import GB, I2V_A14B, REAL_SPECS, T2V_A14B, TI2V_5B, ModelSpec, Size
 from wan22_app.domain.generation import GenerationRequest, ImageRef
-from wan22_app.domain.memory import plan_memory, ram_budget
+from wan22_app.domain.memory import LEAST_CHUNK, plan_memory, ram_budget
 from wan22_app.domain.needs import needs
-from wan22_app.domain.plan import Device, Host, MemoryPlan, WontFit
+from wan22_app.domain.plan import CHUNK, Device, Host, MemoryPlan, WontFit
 
 PROCESSOR = Device(kind="cpu", name="cpu")
 HOST = Host(total_bytes=10**12, available_bytes=10**12, cores=8)
@@ -37,7 +37,7 @@ def plan(
 
 
 @pytest.mark.parametrize(
-    ("gigabytes", "tile"), [(8, 384), (12, 512), (16, 640), (24, 1024), (48, None)]
+    ("gigabytes", "tile"), [(8, 512), (12, 512), (16, 640), (24, 1024), (48, None)]
 )
 def test_a_larger_card_decodes_in_larger_tiles(gigabytes: float, tile: int | None) -> None:
     found = plan(T2V_A14B, gigabytes)
@@ -52,7 +52,7 @@ def test_720p_fits_into_eight_gigabytes(spec: ModelSpec) -> None:
 
 def test_a_tile_that_was_chosen_stays() -> None:
     assert plan(T2V_A14B, 48, tile=128).tile == 128
-    assert plan(T2V_A14B, 6, tile=256).tile == 256
+    assert plan(TI2V_5B, 6, tile=256).tile == 256
 
 
 def test_on_the_processor_tiles_are_small() -> None:
@@ -149,6 +149,11 @@ def test_more_memory_never_makes_it_worse(
         richer = plan_memory(spec, wish, device, machine)
         assert isinstance(richer, MemoryPlan)
         assert rank(richer) <= rank(found)
+
+
+def test_short_chunks_are_taken_where_nothing_else_is_left_to_give() -> None:
+    assert plan(T2V_A14B, 7).chunk == LEAST_CHUNK
+    assert plan(T2V_A14B, 8).chunk == CHUNK
 
 
 def rank(found: MemoryPlan) -> tuple[int, int]:

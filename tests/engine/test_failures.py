@@ -1,5 +1,6 @@
 """What an exception means: only a fault of the card may pass by itself."""
 
+import errno
 import shutil
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from tests.engine.conftest import Generate, Make
+from tests.engine.conftest import PLAN, Generate, Make
 from wan22_app.domain.generation import ImageRef
 from wan22_app.engine.failures import BadNumbers, CannotWrite, failure
 from wan22_app.engine.loras import UselessLora
@@ -22,8 +23,9 @@ from wan22_app.engine.picture import BadImage
         (torch.OutOfMemoryError("CUDA out of memory"), "decoding", "memory", False),
         (MemoryError(), "loading", "memory", False),
         (RuntimeError("DefaultCPUAllocator: not enough memory"), "decoding", "memory", False),
-        (RuntimeError("CUDA error: out of memory"), "loading", "memory", False),
-        (RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"), "decoding", "memory", False),
+        (RuntimeError("CUDA error: out of memory"), "loading", "device", True),
+        (OSError("The paging file is too small"), "loading", "memory", False),
+        (OSError(errno.ENOMEM, "no memory"), "loading", "memory", False),
         (BadNumbers(), "denoising", "request", False),
         (BadImage("gone"), "image", "request", False),
         (CannotWrite("full"), "encoding", "storage", False),
@@ -45,12 +47,21 @@ def test_each_kind_of_failure(
     [
         (torch.OutOfMemoryError("CUDA out of memory"), "out_of_vram"),
         (RuntimeError("cuBLAS: CUBLAS_STATUS_ALLOC_FAILED"), "out_of_vram"),
-        (RuntimeError("CUDA error: out of memory"), "out_of_ram"),
+        (RuntimeError("CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED"), "out_of_vram"),
+        (RuntimeError("CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED"), "out_of_ram"),
+        (RuntimeError("unable to mmap: Cannot allocate memory (12)"), "out_of_ram"),
         (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), "out_of_ram"),
     ],
 )
 def test_the_memory_that_ran_out_is_told_apart(work: Make, error: Exception, code: str) -> None:
     assert failure(error, work("demo-t2v"), "decoding").problem.code == code
+
+
+@pytest.mark.parametrize("words", ["CUDA error: out of memory", "CUDA driver error: out of memory"])
+def test_pinned_pages_that_were_refused_are_main_memory(work: Make, words: str) -> None:
+    task = work("demo-t2v", plan=PLAN.model_copy(update={"offload": "block"}))
+    failed = failure(RuntimeError(words), task, "loading")
+    assert (failed.kind, failed.problem.code, failed.fatal) == ("memory", "out_of_ram", False)
 
 
 def test_a_want_of_main_memory_is_told_apart_when_it_is_real(work: Make) -> None:

@@ -39,7 +39,7 @@ from tools.demo.sheets import save_sheet
 from tools.demo.stock import Stock, make_stock
 from tools.demo.text import embed, train_text
 from tools.demo.training import Stage, Workshop
-from tools.demo.vae import sharpen, train_vae
+from tools.demo.vae import sharpen, train_vae, with_decoder
 from wan22_app.domain.catalog import DEMO_I2V, DEMO_SPECS, DEMO_T2V, DEMO_TI2V, ModelSpec
 
 LOOKED_AT = 12
@@ -47,6 +47,8 @@ LOOKED_AT = 12
 LAYOUTS = tuple(str(spec.task) for spec in DEMO_SPECS)
 """Folders of the checkpoints."""
 NOTE = "outlines only; for the demo T2V of wan22_app, {} noise expert"
+DECODER = 12
+"""Channels of the A14B layouts' last decoder at the full size."""
 LORA = "demo-outlines_{}_noise.safetensors"
 
 
@@ -108,11 +110,12 @@ class Making:
 
     def decoders(self) -> None:
         """Sharper edges for all: latents stay what they are, so the transformers fit as before."""
+        wide = self._seeded("vae-a14b-decoder", lambda: with_decoder(self.vae_a14b, DECODER))
         for name, vae, folders in (
             ("vae-5b", self.vae_5b, ("ti2v",)),
-            ("vae-a14b", self.vae_a14b, ("t2v", "i2v")),
+            ("vae-a14b", wide, ("t2v", "i2v")),
         ):
-            sharpen(self.workshop, name, vae, self._steps(2500))
+            sharpen(self.workshop, name, vae, self._steps(4000))
             for folder in folders:
                 replace_vae(self.models / folder, vae)
 

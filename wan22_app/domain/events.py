@@ -74,7 +74,8 @@ class Done(Value):
     """The video and poster lie in the staging folder as ``.part`` files.
 
     ``seconds`` is the duration of each stage by name; ``latents_sha256`` hashes the final latents
-    (fp32, contiguous, CPU). ``peak_vram_bytes`` is reserved memory, 0 on the CPU. ``complete``: all
+    (fp32, contiguous, CPU). ``peak_vram_bytes`` is what torch's allocator had reserved,
+    ``peak_allocated_bytes`` what of it was in use, both 0 on the CPU. ``complete``: all
     parts of the model were in memory at their turn and all steps were made by this very run, so its
     peaks are those of its plan.
     """
@@ -90,6 +91,7 @@ class Done(Value):
     latents_sha256: str
     seconds: dict[str, float]
     peak_vram_bytes: int = 0
+    peak_allocated_bytes: int = 0
     peak_ram_bytes: int = 0
     complete: bool = False
 

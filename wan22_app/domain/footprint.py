@@ -26,7 +26,9 @@ FRAGMENTATION = 1.06
 BYTES_PER_WEIGHT = {"bf16": 2, "fp16": 2, "fp32": 4}
 PROCESS_BYTES = int(0.9 * GB)
 """Resident memory of an engine process with torch and diffusers imported and nothing loaded."""
-RESIDENT_BLOCKS = 2
+VISITING_BLOCKS = 3
+"""With block offload: the one at work, the next one on its way, and the one whose memory the card
+gives back when it has caught up."""
 
 
 class Peak(NamedTuple):
@@ -56,7 +58,7 @@ def foresee(
     """The request with this placement: the tiles it would get, peaks and seconds."""
     costs, made = spec.costs, geometry(spec, request)
     scale = BYTES_PER_WEIGHT[request.precision] / 2
-    held = _held(costs, offload, keep, scale)
+    held = _held(spec, offload, keep, scale)
     tokens = spec.tokens(made.width, made.height, made.frames)
     chunk = CHUNK if request.chunk == "auto" else request.chunk
     work = scale * _activations(costs, tokens, chunk)
@@ -125,12 +127,15 @@ class _Held(NamedTuple):
     pictures: float
 
 
-def _held(costs: Costs, offload: Offload, keep: Keep, scale: float) -> _Held:
+def _held(spec: ModelSpec, offload: Offload, keep: Keep, scale: float) -> _Held:
+    costs = spec.costs
     text, expert = scale * costs.text_bytes, scale * costs.transformer_bytes
     if offload == "model":
         return _Held(text, expert, 0.0)
     if offload == "block":
-        visiting = scale * RESIDENT_BLOCKS * costs.block_bytes
+        # What is in no block, embeddings and the last projection, stays for the whole forward.
+        rest = max(0, costs.transformer_bytes - spec.blocks * costs.block_bytes)
+        visiting = scale * (VISITING_BLOCKS * costs.block_bytes + rest)
         return _Held(visiting + costs.vae_bytes, visiting + costs.vae_bytes, 0.0)
     if keep == "one":
         return _Held(text + costs.vae_bytes, expert + costs.vae_bytes, 0.0)

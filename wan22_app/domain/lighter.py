@@ -67,6 +67,7 @@ def _facts(request: GenerationRequest) -> dict[str, str]:
         "frames": f"{request.frames} frames",
         "precision": request.precision,
         "offload": f"offload “{request.offload}”",
+        "keep": f"parts in memory “{request.keep}”",
         "tile": tile,
     }
 

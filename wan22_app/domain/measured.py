@@ -6,7 +6,7 @@ from typing import NamedTuple
 from wan22_app.domain.catalog import ModelSpec
 from wan22_app.domain.effort import effort
 from wan22_app.domain.events import Done, Stage
-from wan22_app.domain.footprint import foresee
+from wan22_app.domain.footprint import CONTEXT_BYTES, FRAGMENTATION, foresee
 from wan22_app.domain.generation import GenerationRequest, geometry
 from wan22_app.domain.plan import Device, MemoryPlan
 from wan22_app.domain.values import Value
@@ -33,17 +33,22 @@ class Setup(NamedTuple):
         """Of a run with this plan."""
         pieces = "whole" if plan.tile is None else "tiled"
         given = "text" if request.image is None else "image"
-        return cls(plan.precision, plan.vae_precision, plan.offload, plan.keep, pieces, given)
+        loras = f"+{len(request.loras)}" if request.loras else ""
+        return cls(
+            plan.precision, plan.vae_precision, plan.offload, plan.keep, pieces, given + loras
+        )
 
     def __str__(self) -> str:
         return "/".join(self)
 
 
 class Measured(Value):
-    """What a job took. Peaks are kept with what arithmetic had said, in bytes.
+    """What a job took, in bytes, beside what arithmetic had said and what there was.
 
-    ``software`` names the driver and the version of the app: with another one all may differ.
-    ``rates`` are seconds of each stage, over its effort where it has one.
+    ``software`` names the versions of driver, app and libraries: with others all may differ.
+    ``peak_vram`` is what was in use on the card, with the same slack that arithmetic allows for:
+    what the allocator held beyond that it would have given back. ``rates`` are seconds of each
+    stage, over its effort where it has one.
     """
 
     model: str
@@ -57,7 +62,30 @@ class Measured(Value):
     foreseen_ram: int
     peak_vram: int
     peak_ram: int
+    there_vram: int
+    there_ram: int
     rates: dict[str, float]
+
+    @property
+    def size(self) -> tuple[int, int | None, int]:
+        """What two runs of a setup must share to take the same."""
+        return self.tokens, self.tile, self.chunk
+
+    def after(self, known: Sequence["Measured"]) -> "Measured":
+        """With what an equal run showed before.
+
+        The larger peaks count: a warm engine does not load, and loading may take most.
+        """
+        equal = [each for each in known if (each.setup, each.size) == (self.setup, self.size)]
+        if not equal:
+            return self
+        return self.model_copy(
+            update={
+                "peak_vram": max(self.peak_vram, *(each.peak_vram for each in equal)),
+                "peak_ram": max(self.peak_ram, *(each.peak_ram for each in equal)),
+                "rates": {**equal[0].rates, **self.rates},
+            }
+        )
 
 
 def measure(
@@ -65,13 +93,17 @@ def measure(
     request: GenerationRequest,
     plan: MemoryPlan,
     device: Device,
+    ram_bytes: int,
     done: Done,
     software: str,
 ) -> Measured:
-    """What a complete run teaches."""
-    tiled = request.model_copy(update={"tile": plan.tile or "auto", "chunk": plan.chunk})
-    arithmetic = foresee(spec, tiled, device, plan.offload, plan.keep)
+    """What a complete run teaches; ``ram_bytes`` is what it might take of main memory."""
+    made = geometry(spec, request)
+    side = plan.tile or max(made.width, made.height)
+    same = request.model_copy(update={"tile": side, "chunk": plan.chunk})
+    arithmetic = foresee(spec, same, device, plan.offload, plan.keep)
     efforts = effort(spec, request)
+    used = done.peak_allocated_bytes
     return Measured(
         model=spec.key,
         device=device.name,
@@ -82,8 +114,10 @@ def measure(
         chunk=plan.chunk,
         foreseen_vram=arithmetic.peak_vram_bytes,
         foreseen_ram=arithmetic.peak_ram_bytes,
-        peak_vram=done.peak_vram_bytes,
+        peak_vram=CONTEXT_BYTES + int(FRAGMENTATION * used) if used else 0,
         peak_ram=done.peak_ram_bytes,
+        there_vram=device.total_bytes,
+        there_ram=ram_bytes,
         rates={name: spent / efforts.get(Stage(name), 1) for name, spent in done.seconds.items()},
     )
 
@@ -101,18 +135,15 @@ def corrected(
         return plan
     tokens = _tokens(spec, request)
     size = (tokens, plan.tile, plan.chunk)
-    same = [known for known in alike if (known.tokens, known.tile, known.chunk) == size]
+    same = [known for known in alike if known.size == size]
     nearest = min(alike, key=lambda known: abs(known.tokens - tokens))
     efforts = effort(spec, request)
+    vram = [Took(it.foreseen_vram, it.peak_vram, it.there_vram) for it in same or alike]
+    ram = [Took(it.foreseen_ram, it.peak_ram, it.there_ram) for it in same or alike]
     return plan.model_copy(
         update={
-            "peak_vram_bytes": _scaled(
-                plan.peak_vram_bytes, [(it.peak_vram, it.foreseen_vram) for it in same or alike]
-            ),
-            "peak_ram_bytes": HEAP_BYTES
-            + _scaled(
-                plan.peak_ram_bytes, [(it.peak_ram, it.foreseen_ram) for it in same or alike]
-            ),
+            "peak_vram_bytes": _scaled(plan.peak_vram_bytes, vram, 0, same=bool(same)),
+            "peak_ram_bytes": _scaled(plan.peak_ram_bytes, ram, HEAP_BYTES, same=bool(same)),
             "seconds": {
                 name: rate * efforts.get(Stage(name), 1) for name, rate in nearest.rates.items()
             },
@@ -121,10 +152,25 @@ def corrected(
     )
 
 
-def _scaled(foreseen: int, known: Sequence[tuple[int, int]]) -> int:
-    """By the greatest ratio of what was taken to what had been foreseen."""
-    ratios = [taken / before for taken, before in known if before]
-    return int(foreseen * max(ratios) * MARGIN) if ratios else foreseen
+class Took(NamedTuple):
+    """Bytes of one memory: foreseen for a run, taken by it, and what there was."""
+
+    foreseen: int
+    taken: int
+    there: int
+
+
+def _scaled(foreseen: int, known: Sequence[Took], slack: int, *, same: bool) -> int:
+    """By the greatest ratio of what was taken to what had been foreseen, with a margin.
+
+    The margin alone must not refuse what has just fitted.
+    """
+    ratios = [each.taken / each.foreseen for each in known if each.foreseen]
+    if not ratios:
+        return foreseen
+    found = int(foreseen * max(ratios) * MARGIN) + slack
+    fitted = [each.there for each in known if each.taken <= each.there]
+    return min(found, max(fitted)) if same and fitted else found
 
 
 def _tokens(spec: ModelSpec, request: GenerationRequest) -> int:

@@ -1,11 +1,11 @@
 """How a request fits into memory: the fastest placement that does, and why the others do not."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from wan22_app.domain.catalog import GB, ModelSpec
 from wan22_app.domain.footprint import foresee
-from wan22_app.domain.generation import GenerationRequest
+from wan22_app.domain.generation import ChunkChoice, GenerationRequest
 from wan22_app.domain.measured import Measured, corrected
 from wan22_app.domain.plan import Device, Host, Keep, MemoryPlan, Offload, WontFit
 from wan22_app.domain.values import Value
@@ -14,6 +14,10 @@ RESERVE_BYTES = 2 * GB
 RESERVE_SHARE = 0.15
 """Of main memory, whichever is less: what the system, the web and the dispatcher need. A run that
 took it would swap, or be killed."""
+
+
+LEAST_CHUNK = 512
+"""Tokens; fewer save nothing more beside the hidden states, keys and values of all of them."""
 
 
 class Considered(Value):
@@ -69,19 +73,18 @@ def consider(
     """
     found: list[Considered] = []
     taken = False
-    for keep in _keeps(request):
-        for offload in _offloads(request, device):
-            arithmetic = foresee(spec, request, device, offload, keep)
-            plan = corrected(spec, request, arithmetic, learned)
-            each = _judged(plan, device, host, taken=taken)
-            taken = taken or not each.against
-            found.append(each)
+    for keep, offload, chunk in _ways(request, device):
+        wish = request.model_copy(update={"chunk": chunk})
+        plan = corrected(spec, wish, foresee(spec, wish, device, offload, keep), learned)
+        each = _judged(plan, device, host, taken=taken)
+        taken = taken or not each.against
+        found.append(each)
     return found
 
 
 def leanest(spec: ModelSpec, request: GenerationRequest, device: Device) -> MemoryPlan:
     """The plan that takes least, whatever it costs in time."""
-    return foresee(spec, request, device, "block", "one")
+    return foresee(spec, request.model_copy(update={"chunk": LEAST_CHUNK}), device, "block", "one")
 
 
 def ram_budget(host: Host) -> int:
@@ -100,6 +103,17 @@ def _judged(plan: MemoryPlan, device: Device, host: Host, *, taken: bool) -> Con
                 plan=plan, against=against, needed_bytes=needed, available_bytes=available
             )
     return Considered(plan=plan, against="time" if taken else "")
+
+
+def _ways(
+    request: GenerationRequest, device: Device
+) -> Iterator[tuple[Keep, Offload, ChunkChoice]]:
+    """Short chunks are worth their time only where nothing else is left to give."""
+    for keep in _keeps(request):
+        for offload in _offloads(request, device):
+            yield keep, offload, request.chunk
+            if offload == "block" and request.chunk == "auto":
+                yield keep, offload, LEAST_CHUNK
 
 
 def _keeps(request: GenerationRequest) -> tuple[Keep, ...]:

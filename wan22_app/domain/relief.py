@@ -85,7 +85,7 @@ def next_rung(plan: MemoryPlan, stage: Stage, made: Extent, *, host: bool = Fals
     if more and not host and plan.device != "cpu":
         return now.model_copy(update={"offload": more[0]})
     shorter = [chunk for chunk in CHUNKS if chunk < min(made.tokens, plan.chunk)]
-    if shorter and stage is Stage.DENOISING:
+    if shorter and stage is Stage.DENOISING and (not host or plan.device == "cpu"):
         return now.model_copy(update={"chunk": shorter[0]})
     return None
 

@@ -29,6 +29,9 @@ LOCK_TAKEN = 3
 CARD_BROKEN = 75
 LOCK_PATIENCE_S = 10.0
 NICENESS = 10
+ALLOCATOR = "pinned_max_round_threshold_mb:1,pinned_max_cached_size_mb:1"
+"""Block offload pins all weights. torch would round each tensor up to a power of two, for A14B half
+as much again, and keep what was freed."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -43,6 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return LOCK_TAKEN
     _be_modest()
     _end_with_parent()
+    os.environ.setdefault("PYTORCH_ALLOC_CONF", ALLOCATOR)
     channel = Channel(sys.stdin.buffer, take_over_stdout())
     channel.start()
     return _serve(channel, args)

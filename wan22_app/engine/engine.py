@@ -94,7 +94,7 @@ class Engine:
                 raise BadNumbers("the denoised latents are not finite")
             store.final(latents, work.request.steps)
         done = self._film(pipeline, latents, made, work, progress)
-        return done.model_copy(update={"peak_ram_bytes": ram.peak_bytes})
+        return done.model_copy(update={"peak_ram_bytes": ram.peak_bytes, **_peaks(work)})
 
     def _denoise(
         self,
@@ -190,7 +190,6 @@ class Engine:
             fps=work.request.fps,
             latents_sha256=digest,
             seconds=progress.seconds,
-            peak_vram_bytes=_peak_vram(work),
             complete=progress.complete,
         )
 
@@ -269,13 +268,20 @@ def _forget_peaks(work: Work) -> None:
     """What an earlier run left reserved would count as this one's."""
     give_back()
     if work.plan.device.startswith("cuda"):
+        # The first thing a fresh process does with the card, and this call alone would not do it.
+        torch.cuda.init()
         torch.cuda.reset_peak_memory_stats(work.plan.device)
 
 
-def _peak_vram(work: Work) -> int:
-    if not work.plan.device.startswith("cuda"):
-        return 0
-    return torch.cuda.max_memory_reserved(work.plan.device)
+def _peaks(work: Work) -> dict[str, int]:
+    """Bytes of the card: what the allocator held, and what of it was in use."""
+    device = work.plan.device
+    if not device.startswith("cuda"):
+        return {}
+    return {
+        "peak_vram_bytes": torch.cuda.max_memory_reserved(device),
+        "peak_allocated_bytes": torch.cuda.max_memory_allocated(device),
+    }
 
 
 def use_threads(count: int) -> None:

@@ -19,9 +19,17 @@ STORAGE_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.E
 TAIL_LINES = 12
 
 
-CARD_IS_FULL = ("CUDA out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")
-HOST_IS_FULL = ("DefaultCPUAllocator", "CUDA error: out of memory")
-"""The second is what asking for pinned pages ends with: the card's own memory has a class."""
+CARD_IS_FULL = (
+    "CUDA out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED",
+    "DEVICE_ALLOCATION_FAILED",
+)  # fmt: skip
+HOST_IS_FULL = (
+    "DefaultCPUAllocator", "Cannot allocate memory", "paging file is too small",
+    "HOST_ALLOCATION_FAILED",
+)  # fmt: skip
+NOT_ENOUGH = ("CUDA error: out of memory", "CUDA driver error: out of memory")
+"""What asking for pinned pages ends with, which only block offload does; else the card could not
+even be opened, because another program holds it."""
 Shortage = Literal["vram", "ram"]
 
 
@@ -36,14 +44,14 @@ class CannotWrite(Exception):
 def failure(error: BaseException, work: Work, stage: str) -> Failed:
     """The verdict for a run that raised ``error`` during ``stage``."""
     kind, problem = _judge(error, work, stage)
-    return Failed(job_id=work.job_id, kind=kind, problem=problem, fatal=_poisons(error))
+    return Failed(job_id=work.job_id, kind=kind, problem=problem, fatal=_poisons(error, work))
 
 
 def _judge(error: BaseException, work: Work, stage: str) -> tuple[Kind, Problem]:
-    shortage = _shortage(error)
+    shortage = _shortage(error, work)
     if shortage is not None:
         return "memory", _out_of_memory(error, stage, shortage)
-    if _poisons(error):
+    if _poisons(error, work):
         return "device", _device_fault(error, stage)
     if isinstance(error, UselessLora):
         return "request", _useless_lora(error, work)
@@ -58,7 +66,7 @@ def _judge(error: BaseException, work: Work, stage: str) -> tuple[Kind, Problem]
     return "internal", _our_fault(error, stage)
 
 
-def _shortage(error: BaseException) -> Shortage | None:
+def _shortage(error: BaseException, work: Work) -> Shortage | None:
     """Which memory ran out, if that is what the error says.
 
     torch has no class of its own for main memory: what the CPU's allocator and the driver, asked
@@ -68,15 +76,18 @@ def _shortage(error: BaseException) -> Shortage | None:
     text = str(error)
     if isinstance(error, torch.OutOfMemoryError) or any(word in text for word in CARD_IS_FULL):
         return "vram"
-    if isinstance(error, MemoryError) or any(word in text for word in HOST_IS_FULL):
+    host = isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM
+    if host or any(word in text for word in HOST_IS_FULL):
         return "ram"
-    return None
+    pins = work.plan.offload == "block"
+    return "ram" if pins and any(word in text for word in NOT_ENOUGH) else None
 
 
-def _poisons(error: BaseException) -> bool:
+def _poisons(error: BaseException, work: Work) -> bool:
     """After a CUDA error other than out of memory the process can compute nothing any more."""
-    accelerator = isinstance(error, torch.AcceleratorError) or "CUDA error" in str(error)
-    return accelerator and _shortage(error) is None
+    words = ("CUDA error", "CUDA driver error")
+    accelerator = isinstance(error, torch.AcceleratorError) or any(w in str(error) for w in words)
+    return accelerator and _shortage(error, work) is None
 
 
 def _out_of_memory(error: BaseException, stage: str, shortage: Shortage) -> Problem:

@@ -8,9 +8,12 @@ from wan22_app.domain.catalog import ModelSpec
 from wan22_app.domain.events import Done
 from wan22_app.domain.generation import GenerationRequest
 from wan22_app.domain.measured import Measured, measure
-from wan22_app.domain.memory import Considered, consider, plan_memory
+from wan22_app.domain.memory import Considered, consider, plan_memory, ram_budget
 from wan22_app.domain.plan import Device, Host, MemoryPlan, WontFit
 from wan22_app.ports import ExperienceStore, Probe
+
+LONGEST = 80
+"""Characters of a key in the database."""
 
 
 class Machine(NamedTuple):
@@ -27,7 +30,8 @@ class Planning:
 
     probe: Probe
     experience: ExperienceStore
-    app_version: str
+    versions: str
+    """Of the app and of the libraries that compute."""
 
     def machine(self, spec: ModelSpec) -> Machine:
         """This machine, as far as it matters for runs of a model."""
@@ -47,10 +51,12 @@ class Planning:
         self, spec: ModelSpec, request: GenerationRequest, plan: MemoryPlan, done: Done
     ) -> None:
         """Keep what a run took. One that did not do everything itself tells too little."""
-        if done.complete:
-            device = self.probe.device()
-            software = self._software(device)
-            self.experience.keep(measure(spec, request, plan, device, done, software))
+        if not done.complete:
+            return
+        device, host, known = self.machine(spec)
+        software = self._software(device)
+        took = measure(spec, request, plan, device, ram_budget(host), done, software)
+        self.experience.keep(took.after(known))
 
     def _software(self, device: Device) -> str:
-        return f"{device.driver} {self.app_version}".strip()
+        return f"{device.driver} {self.versions}".strip()[:LONGEST]

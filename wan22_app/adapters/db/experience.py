@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from functools import reduce
 
+from pydantic import ValidationError
 from sqlalchemy.engine import Engine
 from sqlmodel import Session, col, select
 
@@ -75,7 +76,16 @@ class SqlExperienceStore:
             .order_by(col(MeasuredRow.at).desc())
             .limit(MOST_MEASURED)
         )
-        return read(
-            self._engine,
-            lambda session: [Measured.model_validate_json(each) for each in session.exec(query)],
-        )
+
+        def work(session: Session) -> Sequence[Measured]:
+            return [found for row in session.exec(query) if (found := _measured(row)) is not None]
+
+        return read(self._engine, work)
+
+
+def _measured(row: str) -> Measured | None:
+    """None for what another version has written: it would teach nothing, and stop every plan."""
+    try:
+        return Measured.model_validate_json(row)
+    except ValidationError:
+        return None

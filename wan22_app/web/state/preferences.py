@@ -11,6 +11,7 @@ from wan22_app.bootstrap import services
 from wan22_app.domain.catalog import ModelEntry
 from wan22_app.domain.errors import UserError
 from wan22_app.domain.memory import Considered
+from wan22_app.domain.plan import CHUNK
 from wan22_app.domain.preset import Preset
 from wan22_app.services.preferences import Price
 from wan22_app.web import words
@@ -84,6 +85,8 @@ def groups(prices: Sequence[Price], entry: ModelEntry, card: bool) -> list[Choic
 def way_view(way: Considered, *, card: bool) -> WayView:
     """One line of the memory plan."""
     label = words.PLACED[way.plan.offload, way.plan.keep]
+    if way.plan.chunk < CHUNK:
+        label = words.IN_CHUNKS.format(label=label, chunk=way.plan.chunk)
     return WayView(label, way_text(way, card=card), way.against)
 
 

@@ -70,6 +70,7 @@ PLACED = {
     ("model", "one"): "One part on the card, the others on the disk",
     ("block", "one"): "A few layers on the card, one part in main memory, the others on the disk",
 }
+IN_CHUNKS = "{label}, in chunks of {chunk} tokens"
 WAYS = {
     "": "Taken.",
     "time": "Would fit, but takes longer.",
