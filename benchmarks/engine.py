@@ -17,31 +17,32 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import psutil
 import torch
 from safetensors.torch import load_file
 
 from benchmarks.layouts import RandomWeights
 from benchmarks.report import publish
 from benchmarks.stock import run_stock, start_image, stock_pipeline
+from wan22_app.adapters.nvml_probe import NvmlProbe
 from wan22_app.demo import SHIPPED
 from wan22_app.domain.catalog import DEMO_SPECS, GB, REAL_SPECS, ModelEntry, ModelSpec, WeightsState
 from wan22_app.domain.effort import operations
 from wan22_app.domain.events import Done, Event
-from wan22_app.domain.footprint import PEAKS
+from wan22_app.domain.footprint import CONTEXT_BYTES, PEAKS
 from wan22_app.domain.generation import GenerationRequest
 from wan22_app.domain.measured import Measured, measure
-from wan22_app.domain.memory import plan_memory
+from wan22_app.domain.memory import plan_memory, ram_budget
 from wan22_app.domain.plan import Device, Host, MemoryPlan, WontFit
 from wan22_app.domain.work import Work
 from wan22_app.engine.engine import Engine, latents_sha256
 from wan22_app.engine.loading import Source, from_disk
+from wan22_app.engine.watching import RamWatch
 
 Row = dict[str, Any]
 LATENTS = "latents.safetensors"
@@ -78,14 +79,16 @@ def main() -> int:
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as base:
         bench = _bench(specs[args.model], args, Path(base))
-        report = measure_all(bench, args.caps, stock=not args.no_stock)
-    publish(f"engine-{args.model}", report)
+        for report in measure_all(bench, args.caps, stock=not args.no_stock):
+            # After each row: a run that is cut off has not been for nothing.
+            publish(f"engine-{args.model}", report)
     return 0
 
 
-def measure_all(bench: Bench, caps: Sequence[float], *, stock: bool) -> Row:
+def measure_all(bench: Bench, caps: Sequence[float], *, stock: bool) -> Iterator[Row]:
     """The whole device first, then each cap; stock last, as it leaves most behind."""
-    rows = [_ours(bench, cap) for cap in (None, *caps)]
+    rows: list[Row] = []
+    latents: dict[float | None, torch.Tensor] = {}
     report: Row = {
         "model": bench.spec.key,
         "video": f"{bench.request.width}x{bench.request.height}x{bench.request.frames}",
@@ -96,17 +99,21 @@ def measure_all(bench: Bench, caps: Sequence[float], *, stock: bool) -> Row:
         "versions": {name: version(name) for name in ("torch", "diffusers", "transformers")},
         "rows": rows,
     }
+    for cap in (None, *caps):
+        row, latents[cap] = _ours(bench, cap)
+        rows.append(row)
+        yield report
     if stock:
-        report["stock"] = _stock(bench)
+        report["stock"], theirs = _stock(bench)
         for row in rows:
-            _compare(row, report["stock"])
-    for row in (*rows, report.get("stock", {})):
-        row.pop("latents", None)
-    return report
+            if theirs is not None and "measured" in row:
+                _compare(row, latents[row["cap_gb"]], report["stock"], theirs)
+        yield report
 
 
-def _ours(bench: Bench, cap: float | None) -> Row:
-    """A calibrating run, and the one that is measured."""
+def _ours(bench: Bench, cap: float | None) -> tuple[Row, torch.Tensor]:
+    """A calibrating run, and the one that is measured, with its latents."""
+    nothing = torch.empty(0)
     row: Row = {"cap_gb": cap}
     device = _capped(bench.device, cap)
     # Each row reads its texts anew: a run that finds them read is not complete.
@@ -116,15 +123,15 @@ def _ours(bench: Bench, cap: float | None) -> Row:
     for name, request in (("calibrating", first), ("measured", bench.request)):
         plan = plan_memory(bench.spec, request, device, bench.host, learned)
         if isinstance(plan, WontFit):
-            return {**row, "wont_fit": plan.model_dump()}
+            return {**row, "wont_fit": plan.model_dump()}, nothing
         found = _run(engine, bench, request, plan)
         if not isinstance(found, Done):
-            return {**row, "failed": found.model_dump(mode="json")}
-        learned = [measure(bench.spec, request, plan, device, found, "benchmark")]
+            return {**row, "failed": found.model_dump(mode="json")}, nothing
+        ram = ram_budget(bench.host)
+        learned = [measure(bench.spec, request, plan, device, ram, found, "benchmark")]
         row[name] = _figures(bench, request, plan, found)
-    row["latents"] = load_file(bench.folder / LATENTS)["latents"]
     engine.free()
-    return row
+    return row, load_file(bench.folder / LATENTS)["latents"]
 
 
 def _run(engine: Engine, bench: Bench, request: GenerationRequest, plan: MemoryPlan) -> Event:
@@ -143,20 +150,26 @@ def _figures(bench: Bench, request: GenerationRequest, plan: MemoryPlan, done: D
             "offload": plan.offload, "keep": plan.keep, "tile": plan.tile, "chunk": plan.chunk,
             "calibrated": plan.calibrated,
         },
-        "vram_gb": _beside(plan.peak_vram_bytes, done.peak_vram_bytes),
+        "vram_gb": _beside(plan.peak_vram_bytes, _on_card(done.peak_vram_bytes)),
         "ram_gb": _beside(plan.peak_ram_bytes, done.peak_ram_bytes),
         "seconds": spent,
         "until_denoising_s": round(sum(spent.get(k, 0) for k in ("loading", "text", "image")), 3),
         "denoising_s_a_step": round(spent["denoising"] / request.steps, 3),
         "latents_sha256": done.latents_sha256,
     }  # fmt: skip
-    whole = spent["denoising"] / request.steps * bench.spec.steps * 2
-    row["computed_whole_run_s"] = round(whole + spent["decoding"] + spent["encoding"], 1)
+    if plan.keep == "all":  # else its denoising has the reading of experts in it
+        whole = spent["denoising"] / request.steps * bench.spec.steps * 2
+        row["computed_whole_run_s"] = round(whole + spent["decoding"] + spent["encoding"], 1)
     peak = next((known for known in PEAKS if known.name in bench.device.name), None)
     if peak is not None:
         share = operations(bench.spec, request) / spent["denoising"] / (peak.bf16 * 1e12)
         row["percent_of_roofline"] = round(100 * share, 1)
     return row
+
+
+def _on_card(reserved: int) -> int:
+    """With what the card holds beside torch's own memory; 0 stays 0."""
+    return reserved and reserved + CONTEXT_BYTES
 
 
 def _beside(predicted: int, measured: int) -> Row:
@@ -166,7 +179,7 @@ def _beside(predicted: int, measured: int) -> Row:
     }  # fmt: skip
 
 
-def _stock(bench: Bench) -> Row:
+def _stock(bench: Bench) -> tuple[Row, torch.Tensor | None]:
     """The plain script, or what it died of."""
     _capped(bench.device, None)
     plan = MemoryPlan(
@@ -176,38 +189,34 @@ def _stock(bench: Bench) -> Row:
     work = _work(bench, bench.request, plan)
     row: Row = {}
     try:
-        pipeline = stock_pipeline(work, bench.source)
-        for _ in range(2):  # the first one warms up
-            _forget_peaks()
-            start = time.perf_counter()
-            with torch.no_grad():
-                row["latents"] = run_stock(pipeline, work).float().cpu()
-            row["seconds"] = round(time.perf_counter() - start, 3)
-    except torch.OutOfMemoryError as error:
-        return {"failed": str(error)[:300]}
-    row["latents_sha256"] = latents_sha256(row["latents"])
-    row["vram_gb"] = round(_reserved() / GB, 2)
-    row["ram_gb"] = round(psutil.Process().memory_info().rss / GB, 2)
-    return row
+        with torch.no_grad(), RamWatch() as ram:
+            pipeline = stock_pipeline(work, bench.source)
+            for _ in range(2):  # the first one warms up
+                _forget_peaks()
+                start = time.perf_counter()
+                latents = run_stock(pipeline, work).float().cpu()
+                row["seconds"] = round(time.perf_counter() - start, 3)
+            row["ram_gb"] = round(ram.peak_bytes / GB, 2)
+    except RuntimeError as error:
+        return {"failed": f"{type(error).__name__}: {str(error)[:300]}"}, None
+    row["latents_sha256"] = latents_sha256(latents)
+    row["vram_gb"] = round(_on_card(_reserved()) / GB, 2)
+    return row, latents
 
 
-def _compare(row: Row, stock: Row) -> None:
+def _compare(row: Row, latents: torch.Tensor, stock: Row, theirs: torch.Tensor) -> None:
     """Time and memory as ratios, and how far apart the latents are."""
-    if "measured" not in row or "failed" in stock:
-        return
     ours = row["measured"]
     spent = sum(each for stage, each in ours["seconds"].items() if stage != "loading")
+    vram = ours["vram_gb"]["measured"]
     row["stock_over_ours"] = {
         "seconds": round(stock["seconds"] / spent, 3),
-        "vram": round(stock["vram_gb"] / ours["vram_gb"]["measured"], 2)
-        if ours["vram_gb"]["measured"]
-        else None,
+        "vram": round(stock["vram_gb"] / vram, 2) if vram else None,
     }
-    distance = (row["latents"] - stock["latents"]).abs()
     row["latents_from_stock"] = {
         "equal": ours["latents_sha256"] == stock["latents_sha256"],
-        "mean_distance": float(distance.mean()),
-        "deviation_of_stock": float(stock["latents"].std()),
+        "mean_distance": float((latents - theirs).abs().mean()),
+        "deviation_of_stock": float(theirs.std()),
     }
 
 
@@ -232,8 +241,7 @@ def _bench(spec: ModelSpec, args: argparse.Namespace, base: Path) -> Bench:
         size = {"width": spec.size.width, "height": spec.size.height}
         fields["image"] = {"sha256": "0" * 64, **size}
     request = GenerationRequest.build(spec, fields, seed=7)
-    memory = psutil.virtual_memory()
-    host = Host(total_bytes=memory.total, available_bytes=memory.available, cores=1)
+    host = NvmlProbe(base).host()
     device, source = Device(kind="cpu", name="cpu"), from_disk
     if not spec.demo:
         device = _card()
@@ -263,7 +271,8 @@ def _capped(device: Device, cap: float | None) -> Device:
     if device.kind == "cpu":
         return device
     total = device.total_bytes if cap is None else int(cap * GB)
-    torch.cuda.set_per_process_memory_fraction(min(1.0, total / device.total_bytes))
+    share = 1.0 if cap is None else (total - CONTEXT_BYTES) / device.total_bytes
+    torch.cuda.set_per_process_memory_fraction(share)
     return device.model_copy(update={"total_bytes": total, "free_bytes": total})
 
 
