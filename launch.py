@@ -26,8 +26,6 @@ LOG = VENV / "wan22-setup.log"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 OLDEST, NEWEST = (3, 11), (3, 13)
 TORCH = "torch==2.13.0"
-WORKERS = 2
-"""That run tests side by side: half of their time is waiting."""
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
@@ -195,8 +193,7 @@ def run_tests(*, everything: bool, rest: list[str]) -> int:
     environment = {**os.environ, "WAN22_CHROMIUM": find_browser()}
     markers = "not gpu" if everything else "not slow and not gpu"
     say(f"running the tests ({markers})")
-    workers = ["-n", str(WORKERS), "--dist", "loadgroup"]
-    command = [str(PYTHON), "-m", "pytest", "-m", markers, *workers, *rest]
+    command = [str(PYTHON), "-m", "pytest", "-m", markers, *rest]
     return subprocess.run(command, cwd=PROJECT, env=environment, check=False).returncode
 
 

@@ -23,19 +23,11 @@ from wan22_app.domain.account import LOCAL_PERSON, Person
 # What somebody keeps in the project's config.json is no matter of the tests.
 os.environ["WAN22_CONFIG"] = str(Path(__file__).parent / "config.json")
 
-# Two workers that both compute on all cores would mostly wait for each other.
-if "PYTEST_XDIST_WORKER" in os.environ:
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-
 # How fast examples are made depends on what else the machine does: no reason for a test to fail.
 settings.register_profile(
     "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("any machine")
-
-LANE = ("backup", "cli", "e2e", "isolation", "web")
-"""Folders whose tests mostly wait for other processes; the others mostly compute. Side by side each
-half keeps its order."""
 
 
 class SetClock:
@@ -116,5 +108,3 @@ def demo_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Browser tests last: Playwright leaves an event loop running in the main thread."""
     items.sort(key=lambda item: "tests/e2e/" in item.path.as_posix())
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(str(item.path.parent.name in LANE)))
