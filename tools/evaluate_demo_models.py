@@ -219,9 +219,10 @@ some synonyms, any word order. Examples: "a red circle moving left and a blue sq
 
 **Their training is not finished.** T2V draws one object as told, but for one shape in six; two
 objects are often mixed up; I2V and TI2V wait for their turn. Of pairs that are drawn, encoded and
-decoded again, the decoder itself keeps 72 % of the shapes: a wider one is to be trained. What is half trained lies in
-`data/demo-training`, and the training program goes on from there. The aims: colour 97 %, direction
-93 %, shape 89 % for T2V at 128×128, and given frames that come back with 25 dB.
+decoded again, the decoder itself keeps 72 % of the shapes: a wider one is to be trained. What is
+half trained lies in `data/demo-training`, and the training program goes on from there. The aims:
+colour 97 %, direction 93 %, shape 89 % for T2V at 128×128, and given frames that come back with
+25 dB.
 
 Prompts drawn by a seed ({seed}), videos by diffusers' own pipelines with the defaults of the
 entries, 17 frames, measured in pixels (`tools/demo/measure.py`). Three in ten prompts have two

@@ -2,12 +2,11 @@
 
 from tests.isolation.conftest import state, until
 from tests.values import a_request
-from wan22_app import __version__
 from wan22_app.adapters.db.engine import create_engine
 from wan22_app.adapters.db.experience import SqlExperienceStore
 from wan22_app.adapters.locks import Attachment, ensure_dispatcher
 from wan22_app.adapters.system import SystemClock
-from wan22_app.bootstrap import Services
+from wan22_app.bootstrap import Services, computing_versions
 from wan22_app.domain.account import LOCAL_PERSON
 from wan22_app.domain.catalog import DEMO_T2V
 from wan22_app.domain.job import JobState
@@ -44,5 +43,5 @@ def plan_and_figures(app: Services, settings: Settings, prompt: str) -> tuple[Me
     plan = app.queue.get(LOCAL_PERSON, job.id).plan
     assert plan is not None
     experience = SqlExperienceStore(create_engine(settings.database), SystemClock())
-    [newest] = Planning(app.probe, experience, __version__).machine(DEMO_T2V).learned
+    [newest] = Planning(app.probe, experience, computing_versions()).machine(DEMO_T2V).learned
     return plan, newest
