@@ -52,6 +52,8 @@ class Installation:
 
     def __exit__(self, *_: object) -> None:
         self.kill({"engine", "dispatcher", "web"})
+        for process in self._started:
+            process.wait(timeout=PATIENCE_S)
 
     def ensure_dispatcher(self) -> bool:
         """Start one if there is none and wait for its lock; True when that was necessary."""
@@ -82,6 +84,8 @@ class Installation:
         for process in children:
             if process.pid in gone:
                 process.wait()
+            else:
+                process.poll()  # one that ended by itself must not stay unseen either
 
     def _owned(self) -> bool:
         return is_held(self.settings.locks, DISPATCHER)

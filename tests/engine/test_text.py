@@ -12,7 +12,7 @@ from wan22_app.domain.catalog import DEMO_T2V
 from wan22_app.domain.events import Done, Stage
 from wan22_app.domain.work import Work
 from wan22_app.engine.engine import Engine
-from wan22_app.engine.loading import components, reader_of
+from wan22_app.engine.loading import components, from_disk, reader_of
 from wan22_app.engine.progress import Brake
 from wan22_app.engine.text import Shelf
 
@@ -124,7 +124,7 @@ def test_what_cannot_be_kept_is_read_each_time(work: Make, shelf: Path) -> None:
 
 def test_rows_are_the_encoders_and_the_rest_is_zero(work: Make, shelf: Path) -> None:
     asked = work("demo-t2v", prompt="a red circle", negative_prompt="blue")
-    reader = reader_of(asked.entry, asked.plan, Brake(), Shelf(shelf))
+    reader = reader_of(asked.entry, asked.plan, Brake(), Shelf(shelf), from_disk)
     length = DEMO_T2V.text_length
     assert reader.needs_encoder(asked.request, length)
     with torch.no_grad():
