@@ -69,8 +69,7 @@ def _fits(verdict: Verdict) -> str:
     if device.kind != "cpu" and plan is not None:
         needed, total = plan.peak_vram_bytes / 1e9, device.total_bytes / 1e9
         fits = words.FITS_CARD.format(needed=needed, total=total)
-    if plan is not None and plan.calibrated:
-        fits = words.MEASURED.format(fits=fits)
+        fits = words.MEASURED.format(fits=fits) if plan.calibrated else fits
     return ", ".join(filter(None, [fits, about(seconds) if seconds else ""])) + "."
 
 
