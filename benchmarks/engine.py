@@ -12,7 +12,6 @@ them and labelled so. Prints and writes ``benchmarks/results/engine-<model>.json
 """
 
 import argparse
-import gc
 import sys
 import tempfile
 import threading
@@ -42,6 +41,7 @@ from wan22_app.domain.plan import Device, Host, MemoryPlan, WontFit
 from wan22_app.domain.work import Work
 from wan22_app.engine.engine import Engine, latents_sha256
 from wan22_app.engine.loading import Source, from_disk
+from wan22_app.engine.placement import give_back
 from wan22_app.engine.watching import RamWatch
 
 Row = dict[str, Any]
@@ -277,9 +277,8 @@ def _capped(device: Device, cap: float | None) -> Device:
 
 
 def _forget_peaks() -> None:
-    gc.collect()
+    give_back()
     if torch.cuda.is_available():
-        torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
 
 

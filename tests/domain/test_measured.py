@@ -10,8 +10,8 @@ from wan22_app.domain.events import Done
 from wan22_app.domain.footprint import CONTEXT_BYTES, FRAGMENTATION
 from wan22_app.domain.generation import GenerationRequest, LoraRef
 from wan22_app.domain.measured import HEAP_BYTES, MARGIN, Measured, measure
-from wan22_app.domain.memory import LEAST_CHUNK, consider, plan_memory, ram_budget
-from wan22_app.domain.plan import CHUNK, Device, MemoryPlan, WontFit
+from wan22_app.domain.memory import consider, plan_memory, ram_budget
+from wan22_app.domain.plan import CHUNK, LEAST_CHUNK, Device, MemoryPlan, WontFit
 
 CARD = card(16)
 

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from wan22_app.domain.catalog import GB, I2V_A14B, REAL_SPECS, T2V_A14B, TI2V_5B, ModelSpec, Size
 from wan22_app.domain.generation import GenerationRequest, ImageRef
-from wan22_app.domain.memory import LEAST_CHUNK, plan_memory, ram_budget
+from wan22_app.domain.memory import plan_memory, ram_budget
 from wan22_app.domain.needs import needs
-from wan22_app.domain.plan import CHUNK, Device, Host, MemoryPlan, WontFit
+from wan22_app.domain.plan import CHUNK, LEAST_CHUNK, Device, Host, MemoryPlan, WontFit
 
 PROCESSOR = Device(kind="cpu", name="cpu")
 HOST = Host(total_bytes=10**12, available_bytes=10**12, cores=8)

@@ -22,10 +22,14 @@ def effort(spec: ModelSpec, request: GenerationRequest) -> Mapping[Stage, float]
     }
 
 
+def tokens(spec: ModelSpec, request: GenerationRequest) -> int:
+    """Length of the transformer's sequence."""
+    made = geometry(spec, request)
+    return spec.tokens(made.width, made.height, made.frames)
+
+
 def operations(spec: ModelSpec, request: GenerationRequest) -> float:
     """Floating-point operations of all steps, guidance included."""
-    made = geometry(spec, request)
-    tokens = spec.tokens(made.width, made.height, made.frames)
-    costs = spec.costs
-    forward = tokens * (costs.flops_per_token + costs.flops_per_token_squared * tokens)
+    count, costs = tokens(spec, request), spec.costs
+    forward = count * (costs.flops_per_token + costs.flops_per_token_squared * count)
     return forward * request.steps * (2 if request.guidance > 1 else 1)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from wan22_app.domain.catalog import ModelSpec
-from wan22_app.domain.effort import effort
+from wan22_app.domain.effort import effort, tokens
 from wan22_app.domain.events import Done, Stage
 from wan22_app.domain.footprint import CONTEXT_BYTES, FRAGMENTATION, foresee
 from wan22_app.domain.generation import GenerationRequest, geometry
@@ -18,28 +18,13 @@ HEAP_BYTES = 150_000_000
 job: 743 to 842 MB). Beside real weights it is nothing."""
 
 
-class Setup(NamedTuple):
+def setup_of(request: GenerationRequest, plan: MemoryPlan) -> str:
     """What two runs of a model must share for one to tell about the other."""
-
-    precision: str
-    vae_precision: str
-    offload: str
-    keep: str
-    pieces: str
-    given: str
-
-    @classmethod
-    def of(cls, request: GenerationRequest, plan: MemoryPlan) -> "Setup":
-        """Of a run with this plan."""
-        pieces = "whole" if plan.tile is None else "tiled"
-        given = "text" if request.image is None else "image"
-        loras = f"+{len(request.loras)}" if request.loras else ""
-        return cls(
-            plan.precision, plan.vae_precision, plan.offload, plan.keep, pieces, given + loras
-        )
-
-    def __str__(self) -> str:
-        return "/".join(self)
+    pieces = "whole" if plan.tile is None else "tiled"
+    given = "text" if request.image is None else "image"
+    loras = f"+{len(request.loras)}" if request.loras else ""
+    parts = (plan.precision, plan.vae_precision, plan.offload, plan.keep, pieces, given + loras)
+    return "/".join(parts)
 
 
 class Measured(Value):
@@ -108,8 +93,8 @@ def measure(
         model=spec.key,
         device=device.name,
         software=software,
-        setup=str(Setup.of(request, plan)),
-        tokens=_tokens(spec, request),
+        setup=setup_of(request, plan),
+        tokens=tokens(spec, request),
         tile=plan.tile,
         chunk=plan.chunk,
         foreseen_vram=arithmetic.peak_vram_bytes,
@@ -130,13 +115,13 @@ def corrected(
     Of the same size the run itself counts; of others the one that took most for what was foreseen,
     so that no prediction is too low only because the sizes tried before were kinder.
     """
-    alike = [known for known in learned if known.setup == str(Setup.of(request, plan))]
+    alike = [known for known in learned if known.setup == setup_of(request, plan)]
     if not alike:
         return plan
-    tokens = _tokens(spec, request)
-    size = (tokens, plan.tile, plan.chunk)
+    length = tokens(spec, request)
+    size = (length, plan.tile, plan.chunk)
     same = [known for known in alike if known.size == size]
-    nearest = min(alike, key=lambda known: abs(known.tokens - tokens))
+    nearest = min(alike, key=lambda known: abs(known.tokens - length))
     efforts = effort(spec, request)
     vram = [Took(it.foreseen_vram, it.peak_vram, it.there_vram) for it in same or alike]
     ram = [Took(it.foreseen_ram, it.peak_ram, it.there_ram) for it in same or alike]
@@ -171,8 +156,3 @@ def _scaled(foreseen: int, known: Sequence[Took], slack: int, *, same: bool) -> 
     found = int(foreseen * max(ratios) * MARGIN) + slack
     fitted = [each.there for each in known if each.taken <= each.there]
     return min(found, max(fitted)) if same and fitted else found
-
-
-def _tokens(spec: ModelSpec, request: GenerationRequest) -> int:
-    made = geometry(spec, request)
-    return spec.tokens(made.width, made.height, made.frames)

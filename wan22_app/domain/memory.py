@@ -7,17 +7,13 @@ from wan22_app.domain.catalog import GB, ModelSpec
 from wan22_app.domain.footprint import foresee
 from wan22_app.domain.generation import ChunkChoice, GenerationRequest
 from wan22_app.domain.measured import Measured, corrected
-from wan22_app.domain.plan import Device, Host, Keep, MemoryPlan, Offload, WontFit
+from wan22_app.domain.plan import LEAST_CHUNK, Device, Host, Keep, MemoryPlan, Offload, WontFit
 from wan22_app.domain.values import Value
 
 RESERVE_BYTES = 2 * GB
 RESERVE_SHARE = 0.15
 """Of main memory, whichever is less: what the system, the web and the dispatcher need. A run that
 took it would swap, or be killed."""
-
-
-LEAST_CHUNK = 512
-"""Tokens; fewer save nothing more beside the hidden states, keys and values of all of them."""
 
 
 class Considered(Value):

@@ -12,6 +12,8 @@ Offload = Literal["none", "model", "block"]
 Keep = Literal["all", "one"]
 CHUNK = 8192
 """Tokens that a transformer's block works on at a time; a block of fewer is as fast, with less."""
+LEAST_CHUNK = 512
+"""Fewer tokens save nothing more beside the hidden states, keys and values of all of them."""
 
 
 class Device(Value):

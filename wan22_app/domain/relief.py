@@ -8,15 +8,15 @@ person's own.
 from wan22_app.domain.catalog import ModelSpec
 from wan22_app.domain.events import Stage
 from wan22_app.domain.generation import GenerationRequest, geometry
-from wan22_app.domain.plan import Keep, MemoryPlan, Offload
+from wan22_app.domain.plan import LEAST_CHUNK, Keep, MemoryPlan, Offload
 from wan22_app.domain.values import Value
 
 OFFLOADS: tuple[Offload, ...] = ("none", "model", "block")
 TILES = (768, 512, 384, 256, 192, 128, 96, 64)
 """Sides in pixels, each a multiple of what every layout can tile by."""
 TILED = (Stage.IMAGE, Stage.DECODING)
-CHUNKS = (2048, 512)
-"""Tokens. Fewer save nothing more beside the hidden states, keys and values of all of them."""
+CHUNKS = (2048, LEAST_CHUNK)
+"""Tokens."""
 
 
 class Relief(Value):

@@ -150,7 +150,7 @@ class ExperienceRow(SQLModel, table=True):
 
 
 class MeasuredRow(SQLModel, table=True):
-    """What a run of this size and placement has taken; the newest of equal ones."""
+    """What runs of this size and placement have taken: of equal ones the larger peaks."""
 
     __tablename__ = "measured"
     model: str = Field(primary_key=True, max_length=80)
