@@ -19,7 +19,7 @@ from wan22_app.domain.output import RECIPE_KEY, Recipe
 FPS = 8
 COUNT = 12
 RECIPE = Recipe(
-    demo=True, request=a_request(prompt="ein Käfer 🐞"), plan=PLAN, revision="abc",
+    demo=True, request=a_request(prompt="ein Käfer 🐞"), plan=PLAN.placement, revision="abc",
     latents_sha256="1" * 64, versions={"wan22_app": "0"}, device="cpu",
 )  # fmt: skip
 

@@ -40,6 +40,8 @@ def plan_and_figures(app: Services, settings: Settings, prompt: str) -> tuple[Me
     job = app.jobs.add(LOCAL_PERSON, NewJob(request=request, key=prompt), 10)
     until(lambda: state(app, job).final, "the video")
     assert state(app, job) is JobState.SUCCEEDED
+    # What the run took is kept between the job's end and the removal of its latents.
+    until(lambda: not list(settings.latents.glob(f"{job.latents_id}*")), "the latents' removal")
     plan = app.queue.get(LOCAL_PERSON, job.id).plan
     assert plan is not None
     experience = SqlExperienceStore(create_engine(settings.database), SystemClock())

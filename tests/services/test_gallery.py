@@ -168,7 +168,7 @@ class OtherLora(FakeLibrary):
 def a_recipe(**fields: object) -> Recipe:
     request = a_request().model_copy(update=fields)
     return Recipe(
-        demo=True, request=request, plan=PLAN, revision="", latents_sha256="1" * 64,
+        demo=True, request=request, plan=PLAN.placement, revision="", latents_sha256="1" * 64,
         versions={}, device="cpu",
     )  # fmt: skip
 

@@ -88,7 +88,10 @@ def vocabulary() -> list[str]:
 
 
 def tell(chance: random.Random, scene: Scene, *, omit: float = 0.06) -> tuple[str, Told]:
-    """A prompt for the scene and what it says. Each fact is left out with the chance ``omit``."""
+    """A prompt for the scene and what it says: objects in the scene's order, any order of words.
+
+    Each fact is left out with the chance ``omit``.
+    """
     things: list[tuple[str, str, str]] = []
     for thing in scene.things:
         colour, shape, motion = (
@@ -96,7 +99,6 @@ def tell(chance: random.Random, scene: Scene, *, omit: float = 0.06) -> tuple[st
             for fact in (thing.colour, thing.shape, thing.motion)
         )
         things.append((colour, shape, motion))
-    chance.shuffle(things)
     phrases = [_phrase(chance, *facts) for facts in things]
     text = chance.choice((" and ", " and ", ", ", " while ", " next to ")).join(phrases)
     background = scene.background

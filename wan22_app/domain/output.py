@@ -1,13 +1,14 @@
 """A finished video and the recipe to make it again."""
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, cast
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from wan22_app.domain.generation import GenerationRequest
 from wan22_app.domain.picture import LONGEST_SIDE
-from wan22_app.domain.plan import MemoryPlan
+from wan22_app.domain.plan import MemoryPlan, Placement
 from wan22_app.domain.values import Value
 
 RECIPE_KEY = "wan22_recipe"
@@ -21,19 +22,31 @@ def _could_be_shown(request: GenerationRequest) -> GenerationRequest:
     return request
 
 
+PREDICTIONS = set(MemoryPlan.model_fields) - set(Placement.model_fields)
+
+
+def _without_predictions(value: object) -> object:
+    """Older videos tell the whole plan."""
+    if not isinstance(value, Mapping):
+        return value
+    fields = cast(Mapping[str, object], value)
+    return {name: field for name, field in fields.items() if name not in PREDICTIONS}
+
+
 class Recipe(Value):
     """Everything needed to make an output again; embedded in the mp4 itself.
 
     ``revision`` identifies the weights (commit, or a hash of the folder's file sizes);
     ``versions`` maps the app, torch, diffusers and transformers to their versions. ``asked`` is
     what was asked for, where memory ran out and a lighter request was allowed; ``parent`` is the
-    job that this was another try of, empty for none.
+    job that this was another try of, empty for none. Nothing in it differs when the same is made
+    again, such as times: equal videos are equal files.
     """
 
     format: int = 1
     demo: bool
     request: Annotated[GenerationRequest, AfterValidator(_could_be_shown)]
-    plan: MemoryPlan
+    plan: Annotated[Placement, BeforeValidator(_without_predictions)]
     revision: str
     latents_sha256: str
     versions: dict[str, str]

@@ -51,15 +51,13 @@ Seconds = Annotated[Mapping[str, float], BeforeValidator(_by_stage)]
 """Duration of each stage, by its name."""
 
 
-class MemoryPlan(Value):
-    """Decided placement of one run, with what it is predicted to need.
+class Placement(Value):
+    """Where and how one run computes: what of its plan its video depends on.
 
     ``keep`` is what lies in memory between its turns: ``all`` of the model, or the ``one`` part at
     work, which is read from the disk each time. ``vae_precision`` is that of the decoder; pictures
     are always encoded in fp32. ``tile`` is the side of a VAE tile in pixels, ``None`` for one
-    piece; ``chunk`` the tokens that the transformer works on at a time. ``seconds`` has the stages
-    whose duration can be told. ``calibrated``: the figures are corrected by what this machine's own
-    jobs took, else they are arithmetic.
+    piece; ``chunk`` the tokens that the transformer works on at a time.
     """
 
     device: str
@@ -69,10 +67,24 @@ class MemoryPlan(Value):
     keep: Keep = "all"
     tile: int | None
     chunk: int = CHUNK
+
+
+class MemoryPlan(Placement):
+    """Decided placement of one run, with what it is predicted to need.
+
+    ``seconds`` has the stages whose duration can be told. ``calibrated``: the figures are corrected
+    by what this machine's own jobs took, else they are arithmetic.
+    """
+
     peak_vram_bytes: int
     peak_ram_bytes: int
     seconds: Seconds = Field(default_factory=dict[str, float])
     calibrated: bool = False
+
+    @property
+    def placement(self) -> Placement:
+        """Without the predictions."""
+        return Placement.model_validate(self.model_dump(include=set(Placement.model_fields)))
 
     @property
     def expected_seconds(self) -> float | None:

@@ -254,7 +254,7 @@ def _recipe(work: Work, digest: str) -> Recipe:
     return Recipe(
         demo=work.entry.spec.demo,
         request=work.request,
-        plan=work.plan,
+        plan=work.plan.placement,
         revision=work.entry.revision,
         latents_sha256=digest,
         versions=versions(work.app_version),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from wan22_app.domain.catalog import DEMO_SPECS
 from wan22_app.domain.generation import GenerationRequest, LoraRef
 from wan22_app.domain.output import Output, Recipe
-from wan22_app.domain.plan import MemoryPlan
+from wan22_app.domain.plan import Placement
 from wan22_app.web import words
 from wan22_app.web.urls import media_url
 from wan22_app.web.views import clock, length_text, model_name, reduced
@@ -155,7 +155,7 @@ def _lora(ref: LoraRef) -> RecipeLine:
     return RecipeLine(words.LORA, f"{name}, sha256 {ref.sha256 or words.RECIPE_UNKNOWN}", code=True)
 
 
-def _plan(plan: MemoryPlan) -> Iterator[RecipeLine]:
+def _plan(plan: Placement) -> Iterator[RecipeLine]:
     tile = words.RECIPE_WHOLE if plan.tile is None else words.RECIPE_TILES.format(side=plan.tile)
     keep = "" if plan.keep == "all" else words.RECIPE_ONE_PART
     decoder = words.RECIPE_DECODER.format(precision=plan.vae_precision)
