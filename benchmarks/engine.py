@@ -30,10 +30,11 @@ from benchmarks.report import publish
 from benchmarks.stock import run_stock, start_image, stock_pipeline
 from wan22_app.adapters.nvml_probe import NvmlProbe
 from wan22_app.demo import SHIPPED
+from wan22_app.domain.cards import card_of
 from wan22_app.domain.catalog import DEMO_SPECS, GB, REAL_SPECS, ModelEntry, ModelSpec, WeightsState
 from wan22_app.domain.effort import operations
 from wan22_app.domain.events import Done, Event
-from wan22_app.domain.footprint import CONTEXT_BYTES, PEAKS
+from wan22_app.domain.footprint import CONTEXT_BYTES
 from wan22_app.domain.generation import GenerationRequest
 from wan22_app.domain.measured import Measured, measure
 from wan22_app.domain.memory import plan_memory, ram_budget
@@ -160,9 +161,9 @@ def _figures(bench: Bench, request: GenerationRequest, plan: MemoryPlan, done: D
     if plan.keep == "all":  # else its denoising has the reading of experts in it
         whole = spent["denoising"] / request.steps * bench.spec.steps * 2
         row["computed_whole_run_s"] = round(whole + spent["decoding"] + spent["encoding"], 1)
-    peak = next((known for known in PEAKS if known.name in bench.device.name), None)
-    if peak is not None:
-        share = operations(bench.spec, request) / spent["denoising"] / (peak.bf16 * 1e12)
+    card = card_of(bench.device.name)
+    if card is not None:
+        share = operations(bench.spec, request) / spent["denoising"] / (card.bf16 * 1e12)
         row["percent_of_roofline"] = round(100 * share, 1)
     return row
 

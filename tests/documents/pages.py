@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.documents.images import image_tables
+from tests.documents.projections import projections_page
 from tests.documents.prompts import prompt_table
 from tests.documents.settings import settings_page
 from tests.documents.sizes import size_tables
@@ -60,5 +61,6 @@ def compatibility_page(folder: Path) -> str:
 
 PAGES: dict[Path, Callable[[Path], str]] = {
     DOCS / "compatibility.md": compatibility_page,
+    DOCS / "projections.md": projections_page,
     DOCS / "settings.md": settings_page,
 }

@@ -94,10 +94,10 @@ def test_other_placements_are_strangers(other: dict[str, object]) -> None:
 
 def test_a_placement_that_took_less_than_foreseen_is_chosen_again_where_it_fits() -> None:
     """Arithmetic is careful: a card may hold what it was not trusted with."""
-    wish = request(TI2V_5B)
+    wish = request(TI2V_5B, tile=256)
     tight = card(20)
     assert planned(TI2V_5B, wish, tight).offload != "none"
-    forced = request(TI2V_5B, offload="none")
+    forced = request(TI2V_5B, tile=256, offload="none")
     large = card(48)
     plan = planned(TI2V_5B, forced, large)
     took = done(0.6 * plan.peak_vram_bytes, GB)

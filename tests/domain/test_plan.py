@@ -8,6 +8,7 @@ from wan22_app.domain.catalog import GB, I2V_A14B, REAL_SPECS, T2V_A14B, TI2V_5B
 from wan22_app.domain.generation import GenerationRequest, ImageRef
 from wan22_app.domain.memory import plan_memory, ram_budget
 from wan22_app.domain.needs import needs
+from wan22_app.domain.pace import duration
 from wan22_app.domain.plan import CHUNK, LEAST_CHUNK, Device, Host, MemoryPlan, WontFit
 
 PROCESSOR = Device(kind="cpu", name="cpu")
@@ -148,7 +149,7 @@ def test_more_memory_never_makes_it_worse(
     ):
         richer = plan_memory(spec, wish, device, machine)
         assert isinstance(richer, MemoryPlan)
-        assert rank(richer) <= rank(found)
+        assert rank(spec, wish, richer, device) <= rank(spec, wish, found, device)
 
 
 def test_short_chunks_are_taken_where_nothing_else_is_left_to_give() -> None:
@@ -156,9 +157,24 @@ def test_short_chunks_are_taken_where_nothing_else_is_left_to_give() -> None:
     assert plan(T2V_A14B, 8).chunk == CHUNK
 
 
-def rank(found: MemoryPlan) -> tuple[int, int]:
-    """How much is moved for it: less is faster."""
-    return ("all", "one").index(found.keep), ("none", "model", "block").index(found.offload)
+def rank(
+    spec: ModelSpec, wish: GenerationRequest, found: MemoryPlan, device: Device
+) -> tuple[int, float]:
+    """What waits for the disk, then what takes longer, is worse."""
+    return ("all", "one").index(found.keep), duration(spec, wish, found, device)
+
+
+def test_moving_parts_is_better_than_tiles_that_overlap_a_lot() -> None:
+    """All of TI2V-5B fits into 32 GB, and would leave the decoder tiles of 256 pixels."""
+    found = plan(TI2V_5B, 32)
+    assert (found.offload, found.tile) == ("model", 1024)
+    assert plan(TI2V_5B, 32, tile=256).offload == "none"
+    assert plan(TI2V_5B, 80).offload == "none"
+
+
+def test_blocks_are_fetched_only_where_whole_parts_do_not_fit() -> None:
+    for gigabytes, offload in ((12, "block"), (14, "model"), (24, "model")):
+        assert plan(TI2V_5B, gigabytes).offload == offload
 
 
 @pytest.mark.parametrize("spec", REAL_SPECS)

@@ -6,6 +6,7 @@ was measured on a card. What a machine's own jobs took corrects them, see ``meas
 
 from typing import NamedTuple
 
+from wan22_app.domain.cards import Card, card_of
 from wan22_app.domain.catalog import GB, Costs, ModelSpec
 from wan22_app.domain.effort import operations
 from wan22_app.domain.events import Stage
@@ -31,21 +32,6 @@ VISITING_BLOCKS = 3
 gives back when it has caught up."""
 
 
-class Peak(NamedTuple):
-    """TFLOPS of a card: dense bf16 with fp32 accumulation, and what convolutions in fp32 get."""
-
-    name: str
-    bf16: float
-    tf32: float
-
-
-PEAKS = (
-    Peak("RTX 4080", 97.5, 48.7),
-    Peak("RTX 4090", 165.2, 82.6),
-    Peak("H100", 989.4, 494.7),
-    Peak("H200", 989.4, 494.7),
-)
-"""By the cards' specifications; one that is not listed gets no time from arithmetic."""
 DENOISING_SHARE = 0.7
 """Of the peak that a transformer reaches."""
 DECODING_SHARE = 0.25
@@ -79,7 +65,7 @@ def foresee(
         chunk=chunk,
         peak_vram_bytes=0 if on_cpu else CONTEXT_BYTES + int(FRAGMENTATION * most),
         peak_ram_bytes=int(ram + (max(work, decode) if on_cpu else 0)) + _picture_bytes(made, tile),
-        seconds=_seconds(spec, request, made, device, tile),
+        seconds=_seconds(card_of(device.name), spec, request, tile),
     )
 
 
@@ -182,17 +168,23 @@ def _picture_bytes(made: Geometry, tile: int | None) -> int:
 
 
 def _seconds(
-    spec: ModelSpec, request: GenerationRequest, made: Geometry, device: Device, tile: int | None
+    card: Card | None, spec: ModelSpec, request: GenerationRequest, tile: int | None
 ) -> dict[str, float]:
-    """What a realistic share of the card's peak would take; unknown cards get nothing."""
-    peak = next((known for known in PEAKS if known.name in device.name), None)
-    if peak is None:
-        return {}
+    """By the stages' names; nothing for a card that is not listed."""
+    spent = seconds_on(card, spec, request, tile) if card else {}
+    return {str(stage): seconds for stage, seconds in spent.items()}
+
+
+def seconds_on(
+    card: Card, spec: ModelSpec, request: GenerationRequest, tile: int | None
+) -> dict[Stage, float]:
+    """Denoising and decoding with a realistic share of the card's peak."""
+    made = geometry(spec, request)
     decoding = spec.costs.vae_flops_per_pixel * made.width * made.height * made.frames
     if tile is not None:
         decoding *= (tile / (tile - overlap(tile))) ** 2
-    decoder = peak.bf16 if request.vae_precision == "bf16" else peak.tf32
+    decoder = card.bf16 if request.vae_precision == "bf16" else card.tf32
     return {
-        str(Stage.DENOISING): operations(spec, request) / (peak.bf16 * 1e12 * DENOISING_SHARE),
-        str(Stage.DECODING): decoding / (decoder * 1e12 * DECODING_SHARE),
+        Stage.DENOISING: operations(spec, request) / (card.bf16 * 1e12 * DENOISING_SHARE),
+        Stage.DECODING: decoding / (decoder * 1e12 * DECODING_SHARE),
     }

@@ -7,6 +7,7 @@ from wan22_app.domain.catalog import GB, ModelSpec
 from wan22_app.domain.footprint import foresee
 from wan22_app.domain.generation import ChunkChoice, GenerationRequest
 from wan22_app.domain.measured import Measured, corrected
+from wan22_app.domain.pace import duration
 from wan22_app.domain.plan import LEAST_CHUNK, Device, Host, Keep, MemoryPlan, Offload, WontFit
 from wan22_app.domain.values import Value
 
@@ -65,13 +66,18 @@ def consider(
 
     The request's choices bind: a chosen offload is not changed, ``auto`` stands for none, model and
     block. Parts are read from the disk in their turn only where main memory is too small for all of
-    them, since each job then waits for the disk.
+    them, since each job then waits for the disk. Which way is faster is arithmetic alone: what was
+    measured of one way cannot be set beside what was guessed of another.
     """
-    found: list[Considered] = []
-    taken = False
+    ways: list[tuple[bool, float, MemoryPlan]] = []
     for keep, offload, chunk in _ways(request, device):
         wish = request.model_copy(update={"chunk": chunk})
-        plan = corrected(spec, wish, foresee(spec, wish, device, offload, keep), learned)
+        plan = foresee(spec, wish, device, offload, keep)
+        known = corrected(spec, wish, plan, learned)
+        ways.append((keep == "one", duration(spec, wish, plan, device), known))
+    found: list[Considered] = []
+    taken = False
+    for *_, plan in sorted(ways, key=lambda way: way[:2]):
         each = _judged(plan, device, host, taken=taken)
         taken = taken or not each.against
         found.append(each)
