@@ -2,8 +2,8 @@
 
 On a CUDA card: the real layouts with random weights that are made there, so neither weights nor a
 network are needed; random weights draw noise, their speed and memory are those of real ones.
-Smaller cards are emulated by a limit on what the allocator may take (``--caps``, in GB). Without a
-card: the demo layouts on the CPU.
+Smaller cards are emulated by a limit on what the allocator may take (``--caps``, in GiB, as cards
+are sold). Without a card: the demo layouts on the CPU.
 
 Each plan runs twice: the first run with one step calibrates the second one's prediction. Stock is
 diffusers' own pipeline call with everything on the device and its VAE in fp32, with export, in the
@@ -108,14 +108,14 @@ def measure_all(bench: Bench, caps: Sequence[float], *, stock: bool) -> Iterator
         report["stock"], theirs = _stock(bench)
         for row in rows:
             if theirs is not None and "measured" in row:
-                _compare(row, latents[row["cap_gb"]], report["stock"], theirs)
+                _compare(row, latents[row["cap_gib"]], report["stock"], theirs)
         yield report
 
 
 def _ours(bench: Bench, cap: float | None) -> tuple[Row, torch.Tensor]:
     """A calibrating run, and the one that is measured, with its latents."""
     nothing = torch.empty(0)
-    row: Row = {"cap_gb": cap}
+    row: Row = {"cap_gib": cap}
     device = _capped(bench.device, cap)
     # Each row reads its texts anew: a run that finds them read is not complete.
     engine = Engine(bench.folder / f"embeddings-{cap}", source=bench.source)
@@ -267,11 +267,11 @@ def _card() -> Device:
 
 
 def _capped(device: Device, cap: float | None) -> Device:
-    """The card as if it had so many GB: its allocator refuses more."""
+    """The card as if it had so many GiB: its allocator refuses more."""
     _forget_peaks()
     if device.kind == "cpu":
         return device
-    total = device.total_bytes if cap is None else int(cap * GB)
+    total = device.total_bytes if cap is None else int(cap * 1024**3)
     share = 1.0 if cap is None else (total - CONTEXT_BYTES) / device.total_bytes
     torch.cuda.set_per_process_memory_fraction(share)
     return device.model_copy(update={"total_bytes": total, "free_bytes": total})

@@ -12,13 +12,14 @@ from wan22_app.domain.memory import plan_memory
 from wan22_app.domain.plan import Device, Host, MemoryPlan
 
 CARDS = (
-    ("RTX 3060", 12), ("RTX 4070", 12), ("RTX 4080", 16), ("RTX 3090", 24), ("RTX 4090", 24),
+    ("RTX 4060", 8), ("RTX 4070", 12), ("RTX 4080", 16), ("RTX 3090", 24), ("RTX 4090", 24),
     ("RTX 5090", 32), ("H100", 80),
 )  # fmt: skip
-"""Names and GB."""
+"""Names and GiB, as they are sold."""
 MAIN_MEMORY = 64
 """GB of the machine around the card."""
 SIZES = ((832, 480), (1280, 720), (1920, 1080))
+GIB = 1024**3
 HEADS = ("model", "size", "steps", "card", "least", "foreseen", "of the card", "placement")
 IMAGE = ImageRef(sha256="0" * 64, width=1280, height=720)
 PAGE = """# Projections
@@ -52,13 +53,13 @@ def projections_page(folder: object) -> str:
 
 
 def _rows() -> Iterator[list[str]]:
-    host = Host(total_bytes=MAIN_MEMORY * GB, available_bytes=MAIN_MEMORY * GB, cores=8)
+    host = Host(total_bytes=MAIN_MEMORY * GIB, available_bytes=MAIN_MEMORY * GIB, cores=8)
     for spec in REAL_SPECS:
         for width, height in SIZES:
             request = _request(spec, width, height)
             for name, size in CARDS:
                 device = Device(
-                    kind="cuda", name=name, total_bytes=size * GB, free_bytes=size * GB
+                    kind="cuda", name=name, total_bytes=size * GIB, free_bytes=size * GIB
                 )  # fmt: skip
                 made = f"{width}×{height}×{request.frames}"
                 yield [spec.name, made, str(request.steps), f"{name}, {size} GB",

@@ -1,18 +1,21 @@
 """One part in memory at a time: the same video, and never two parts together."""
 
 import gc
+import itertools
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from accelerate.hooks import CpuOffload
 from diffusers import WanTransformer3DModel
 from safetensors.torch import save_file
 from transformers import UMT5EncoderModel
 
 from tests.engine.conftest import Generate, Make, Outcome, cut_short
 from tests.values import PLAN
-from wan22_app.domain.events import Cancelled, Done, Event, Failed, Stage
+from wan22_app.domain.events import Advanced, Cancelled, Done, Event, Failed, Stage
 from wan22_app.domain.generation import LoraRef
 from wan22_app.domain.plan import MemoryPlan
 from wan22_app.engine.engine import Engine
@@ -100,3 +103,34 @@ def test_an_expert_that_is_damaged_fails_in_its_turn_and_is_a_matter_of_weights(
     after = Outcome()
     engine.run(work("demo-t2v", plan=ONE), after.events.append, threading.Event())
     assert after.done, "the engine is as good as new"
+
+
+@pytest.mark.parametrize("key", ["demo-i2v", "demo-ti2v"])
+def test_with_block_offload_the_vae_is_on_the_device_for_its_own_work_alone(
+    work: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    """On a processor it moves nowhere, so what is seen is the hook that would move it."""
+    stages: list[str] = [""]
+    moves: list[tuple[str, str]] = []
+
+    class Seen(CpuOffload):
+        def pre_forward(self, module: Any, *args: Any, **kwargs: Any) -> Any:
+            moves.append((stages[-1], "there"))
+            return super().pre_forward(module, *args, **kwargs)
+
+        def init_hook(self, module: Any) -> Any:
+            moves.append((stages[-1], "home"))
+            return super().init_hook(module)
+
+    def emit(event: Event) -> None:
+        if isinstance(event, Advanced) and event.stage != stages[-1]:
+            stages.append(event.stage)
+
+    monkeypatch.setattr("accelerate.big_modeling.CpuOffload", Seen)
+    plan = work(key).plan.model_copy(update={"offload": "block"})
+    Engine(tmp_path).run(work(key, image=True, plan=plan), emit, threading.Event())
+    turns = [next(group) for _, group in itertools.groupby(moves, lambda move: move[1])]
+    assert turns == [
+        (Stage.LOADING, "home"), (Stage.IMAGE, "there"), (Stage.IMAGE, "home"),
+        (Stage.DECODING, "there"), (Stage.DECODING, "home"),
+    ]  # fmt: skip

@@ -122,7 +122,7 @@ def _held(spec: ModelSpec, offload: Offload, keep: Keep, scale: float) -> _Held:
         # What is in no block, embeddings and the last projection, stays for the whole forward.
         rest = max(0, costs.transformer_bytes - spec.blocks * costs.block_bytes)
         visiting = scale * (VISITING_BLOCKS * costs.block_bytes + rest)
-        return _Held(visiting + costs.vae_bytes, visiting + costs.vae_bytes, 0.0)
+        return _Held(visiting, visiting, 0.0)
     if keep == "one":
         return _Held(text + costs.vae_bytes, expert + costs.vae_bytes, 0.0)
     both = expert * costs.experts + text

@@ -28,7 +28,7 @@ from wan22_app.engine.loading import (
     reader_of,
 )
 from wan22_app.engine.picture import fitted
-from wan22_app.engine.placement import give_back, tile_vae
+from wan22_app.engine.placement import all_home, give_back, send_home, tile_vae
 from wan22_app.engine.progress import Brake, Progress, Stopped
 from wan22_app.engine.saved import SAVE_EVERY_S, Saved, Store, basis
 from wan22_app.engine.tasks import Task, from_image, from_text
@@ -154,6 +154,7 @@ class Engine:
         tile_vae(pipeline.vae, work.plan.tile)
         picture = fitted(work.image, made, image.focus)
         task = from_image(pipeline, picture, made, device, generator)
+        send_home(pipeline.vae)
         progress.advance()
         return task
 
@@ -174,7 +175,7 @@ class Engine:
             with Writing(film) as writing:
                 for frame in decode(pipeline.vae, latents, made, progress.advance):
                     writing.put(frame)
-                pipeline.maybe_free_model_hooks()
+                all_home(pipeline)
                 writing.close()
                 _follow(writing, made.keep_frames, progress)
         except OSError as error:
@@ -196,8 +197,7 @@ class Engine:
     def _tidy(self) -> None:
         """Offloaded components go home, whichever way the run ended."""
         if self._loaded is not None:
-            pipeline: Any = self._loaded.text or self._loaded.image
-            pipeline.maybe_free_model_hooks()
+            all_home(self._loaded.text or self._loaded.image)
 
 
 def _earlier(store: Store, work: Work, progress: Progress) -> Saved | None:

@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 import torch
+from accelerate import cpu_offload_with_hook
 from diffusers.hooks import apply_group_offloading
 
 from wan22_app.domain.footprint import overlap
@@ -43,9 +44,29 @@ def place_transformer(transformer: Any, plan: MemoryPlan) -> None:
 
 
 def place_vae(vae: Any, plan: MemoryPlan) -> None:
-    """It lives on the device, unless whole parts only visit."""
-    if not visits(plan):
-        vae.to(torch.device(plan.device))
+    """It lives on the device, or comes there to encode and to decode.
+
+    TI2V-5B's is as large as eight blocks, which is what small cards lack while they denoise.
+    """
+    device = torch.device(plan.device)
+    if plan.offload == "block":
+        cpu_offload_with_hook(vae, device)
+    elif not visits(plan):
+        vae.to(device)
+
+
+def send_home(vae: Any) -> None:
+    """What only visits the device leaves it. By itself it would stay beside the transformer: model
+    offload sends away what comes before a part in diffusers' order, and the VAE is its last."""
+    hook = getattr(vae, "_hf_hook", None)
+    if hook is not None:
+        hook.init_hook(vae)
+
+
+def all_home(pipeline: Any) -> None:
+    """Nothing that only visits is left on the device."""
+    pipeline.maybe_free_model_hooks()
+    send_home(pipeline.vae)
 
 
 def place_encoder(encoder: Any, plan: MemoryPlan) -> None:
