@@ -127,7 +127,7 @@ def test_with_block_offload_the_vae_is_on_the_device_for_its_own_work_alone(
             stages.append(event.stage)
 
     monkeypatch.setattr("accelerate.big_modeling.CpuOffload", Seen)
-    plan = work(key).plan.model_copy(update={"offload": "block"})
+    plan = PLAN.model_copy(update={"offload": "block"})
     Engine(tmp_path).run(work(key, image=True, plan=plan), emit, threading.Event())
     turns = [next(group) for _, group in itertools.groupby(moves, lambda move: move[1])]
     assert turns == [
