@@ -12,7 +12,7 @@ from wan22_app.domain.generation import ImageRef, LoraRef
 from wan22_app.domain.picture import Background
 from wan22_app.domain.plan import Device, Host
 from wan22_app.domain.work import Work
-from wan22_app.ports import Published
+from wan22_app.ports import Preview, Published
 
 
 class ScriptedRun:
@@ -135,6 +135,9 @@ class FakeFiles:
 
     def discard(self, job_id: str) -> None:
         self.discarded.append(job_id)
+
+    def preview(self, job_id: str, epoch: int) -> Preview | None:
+        return None
 
     def find(self, name: str) -> Path | None:
         return Path("/outputs") / name

@@ -146,7 +146,7 @@ def build_services(settings: Settings) -> Services:
         settings=settings,
         submission=submitting,
         retrying=Retrying(jobs, latents, library, planning, submitting),
-        queue=Queue(jobs, bell),
+        queue=Queue(jobs, files, bell),
         gallery=gallery,
         recipes=Recipes(gallery, PyavVideos(settings.uploads), images, library),
         weights=Weights(downloads, library, bell),

@@ -1,5 +1,6 @@
 """The outputs folder: publish, sweep, refuse."""
 
+import os
 from pathlib import Path
 
 import av
@@ -78,12 +79,31 @@ def test_the_sweep_takes_orphans_and_nothing_else(files: FolderOutputFiles, tmp_
     for name in (f"{JOB}.mp4", f"{OTHER}.mp4", "holiday.mp4", "notes.txt"):
         (out / name).write_bytes(b"x")
     for job in (JOB, OTHER):
-        (files.staging / f"{job}.1.mp4.part").write_bytes(b"x")
+        for kind in ("mp4", "preview", "next"):
+            (files.staging / f"{job}.1.{kind}.part").write_bytes(b"x")
     (files.staging / ".probe-of-a-killed-process").write_bytes(b"")
     swept = files.sweep(known={f"{JOB}.mp4"}, live={JOB})
-    assert sorted(swept) == [".probe-of-a-killed-process", f"{OTHER}.1.mp4.part", f"{OTHER}.mp4"]
+    assert sorted(swept) == [
+        ".probe-of-a-killed-process",
+        *(f"{OTHER}.1.{kind}.part" for kind in ("mp4", "next", "preview")),
+        f"{OTHER}.mp4",
+    ]
     assert (out / "holiday.mp4").exists()
     assert (files.staging / f"{JOB}.1.mp4.part").exists()
+
+
+def test_a_preview_is_there_for_its_run_and_goes_with_it(files: FolderOutputFiles) -> None:
+    path = files.staging / f"{JOB}.2.preview.part"
+    path.write_bytes(b"x")
+    found = files.preview(JOB, 2)
+    assert found is not None and found.path == path
+    os.utime(path, ns=(0, 1))
+    newer = files.preview(JOB, 2)
+    assert newer is not None and newer.version != found.version
+    assert files.preview(JOB, 1) is None, "an earlier run's is not this one's"
+    files.discard(JOB)
+    assert files.preview(JOB, 2) is None
+    assert not path.exists()
 
 
 def test_no_room_and_no_rights_are_told_apart(tmp_path: Path) -> None:

@@ -125,6 +125,24 @@ def test_a_running_job_is_cancelled_and_retried(open_page: OpenPage) -> None:
     expect(page.locator("#ended-card")).to_contain_text("Cancelled")
 
 
+def test_what_a_job_is_going_to_show_is_seen_while_it_runs(open_page: OpenPage) -> None:
+    page = open_page()
+    fill(page, "a red circle moving left")
+    longer(page, 200)
+    generate(page)
+    preview = page.locator("#live-card").get_by_role("img", name="Preview of the video")
+    expect(preview).to_be_visible()
+    loaded = "img => img.complete && img.naturalWidth"
+    page.wait_for_function(f"img => ({loaded})(img) === 16", arg=preview.element_handle())
+    first = preview.get_attribute("src")
+    assert first is not None
+    expect(preview).not_to_have_attribute("src", first)
+    page.goto(page.url.rstrip("/") + "/queue")
+    expect(page.locator("#running").get_by_role("img")).to_be_visible()
+    page.locator("#running").get_by_role("button", name="Cancel").click()
+    expect(page.locator("#running")).to_have_count(0)
+
+
 def test_a_reload_and_a_second_tab_show_the_same_and_closing_changes_nothing(
     open_page: OpenPage,
 ) -> None:

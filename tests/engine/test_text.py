@@ -14,7 +14,7 @@ from wan22_app.domain.work import Work
 from wan22_app.engine.engine import Engine
 from wan22_app.engine.loading import components, from_disk, reader_of
 from wan22_app.engine.progress import Brake
-from wan22_app.engine.text import Shelf
+from wan22_app.engine.shelf import Shelf
 
 WITHOUT_ENCODER = 4
 """Scheduler, VAE and two experts."""

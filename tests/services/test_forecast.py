@@ -42,7 +42,7 @@ def experienced(world: World, add: Add) -> World:
 def starts(world: World, forecast: Forecast, person: Person) -> dict[str, float]:
     """Seconds from now, rounded, by job."""
     now = world.clock.now()
-    line = Queue(world.jobs, world.bell).line(person)
+    line = Queue(world.jobs, world.files, world.bell).line(person)
     experience = forecast.experience(job.request.model for job in [*line.running, *line.waiting])
     found = forecast.starts(line.running, line.waiting, experience)
     return {job: round((moment - now).total_seconds()) for job, moment in found.items()}

@@ -17,6 +17,7 @@ from wan22_app import bootstrap
 from wan22_app.adapters.db.migrate import migrate
 from wan22_app.bootstrap import Services, build_services
 from wan22_app.domain.account import LOCAL_PERSON, Person
+from wan22_app.domain.job import JobState
 from wan22_app.ports import NewJob
 from wan22_app.services.gallery import Gallery
 from wan22_app.settings import Settings
@@ -179,9 +180,28 @@ def test_a_video_is_served_with_ranges_and_without_repeats(web: TestClient, vide
     assert "attachment" in saved.headers["content-disposition"]
 
 
+def test_a_preview_is_served_while_its_job_runs(services: Services, web: TestClient) -> None:
+    jobs, staging = services.jobs, services.settings.staging
+    waiting = jobs.add(LOCAL_PERSON, NewJob(request=a_request(), key="k"), 10)
+    address = f"/api/preview/{waiting.id}"
+    assert web.get(address).status_code == 404
+    job = jobs.claim(waiting, PLAN)
+    assert job is not None
+    assert web.get(address).status_code == 404, "it is not there before the first step"
+    (staging / f"{job.id}.{job.epoch}.preview.part").write_bytes(b"RIFF")
+    seen = web.get(address)
+    assert (seen.status_code, seen.content) == (200, b"RIFF")
+    assert seen.headers["content-type"] == "image/webp"
+    assert jobs.end(job.id, job.epoch, JobState.CANCELLED)
+    assert web.get(address).status_code == 404, "an ended job has none"
+
+
 @pytest.mark.parametrize(
     "path",
     [
+        "/api/preview/{absent}",
+        "/api/preview/{shout}",
+        "/api/preview/..%2f..%2fetc%2fpasswd",
         "/api/media/{absent}/video",
         "/api/media/..%2f..%2fetc%2fpasswd/video",
         "/api/media/{video}/secrets",

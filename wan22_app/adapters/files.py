@@ -13,10 +13,10 @@ from pydantic import ValidationError
 from wan22_app.adapters.durable import sync_file, sync_folder
 from wan22_app.domain.errors import Problem, UserError
 from wan22_app.domain.output import RECIPE_KEY, Recipe
-from wan22_app.ports import Published, VideoFacts
+from wan22_app.ports import Preview, Published, VideoFacts
 
 RESERVE_BYTES = 1024**3
-OURS = re.compile(r"^[0-9a-f]{32}(\.\d+)?\.(mp4|webp)(\.part)?$")
+OURS = re.compile(r"^[0-9a-f]{32}(\.\d+)?\.(mp4|webp|preview|next)(\.part)?$")
 """Names that this app gives; a sweep touches nothing else."""
 PROBE = ".probe-"
 
@@ -73,6 +73,13 @@ class FolderOutputFiles:
         for path in self._staging.glob("*.part"):
             if path.name.startswith(f"{job_id}."):
                 path.unlink(missing_ok=True)
+
+    def preview(self, job_id: str, epoch: int) -> Preview | None:
+        path = self._staging / f"{job_id}.{epoch}.preview.part"
+        try:
+            return Preview(path, path.stat().st_mtime_ns)
+        except OSError:
+            return None
 
     def find(self, name: str) -> Path | None:
         path = self._outputs / name

@@ -17,7 +17,8 @@ class Work(Value):
     """Everything an engine needs for one run. Paths are absolute.
 
     ``staging`` is an existing folder on the outputs' file system; the engine writes
-    ``<job_id>.<epoch>.mp4.part`` and ``<job_id>.<epoch>.webp.part`` there and nothing else.
+    ``<job_id>.<epoch>.<kind>.part`` there and nothing else: ``mp4``, ``webp``, and ``preview`` with
+    ``next`` on its way.
     ``image`` and ``loras`` are the files behind the request's references, in its order. ``latents``
     is where the engine keeps what it has computed, and looks for what an earlier run of the job
     has; it removes nothing there. ``asked`` and ``parent`` are told in the recipe.

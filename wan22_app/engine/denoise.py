@@ -13,6 +13,8 @@ from wan22_app.engine.tasks import Task, timesteps
 from wan22_app.engine.text import Prompt
 
 OnStep = Callable[[Expert], None]
+Show = Callable[[torch.Tensor], None]
+"""Gets the clean latents that the sampler foresees after a step."""
 ExpertAt = Callable[[Literal["high", "low"]], Any]
 """The transformer for these noise levels; a model with one expert has only the first."""
 
@@ -32,6 +34,7 @@ def denoise(
     prompt: Prompt,
     request: GenerationRequest,
     on_step: OnStep,
+    show: Show,
     store: Store,
     saved: Saved | None = None,
 ) -> torch.Tensor:
@@ -52,6 +55,7 @@ def denoise(
         noise = _predict(expert_at(name), task, prompt, latents, t, scale)
         latents = solver.step(noise, t, latents, return_dict=False)[0]
         store.step(solver, latents, step)
+        show(task.finish(solver.model_outputs[-1]))
         on_step("" if boundary is None else "high" if high else "low")
     return task.finish(latents)
 

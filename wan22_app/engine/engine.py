@@ -29,10 +29,11 @@ from wan22_app.engine.loading import (
 )
 from wan22_app.engine.picture import fitted
 from wan22_app.engine.placement import all_home, give_back, send_home, tile_vae
+from wan22_app.engine.preview import Colours, Previews, fit_colours, kept_colours
 from wan22_app.engine.progress import Brake, Progress, Stopped
 from wan22_app.engine.saved import SAVE_EVERY_S, Saved, Store, basis
+from wan22_app.engine.shelf import Shelf
 from wan22_app.engine.tasks import Task, from_image, from_text
-from wan22_app.engine.text import Shelf
 from wan22_app.engine.versions import device_name, libraries, versions
 from wan22_app.engine.video import Film, Writing
 from wan22_app.engine.watching import RamWatch
@@ -46,7 +47,7 @@ class Engine:
     def __init__(
         self, embeddings: Path, save_every_s: float = SAVE_EVERY_S, source: Source = from_disk
     ) -> None:
-        """``embeddings`` is the folder where read prompts are kept."""
+        """``embeddings`` is the folder where read prompts and colours of latents are kept."""
         self._source = source
         self._loaded: Loaded | None = None
         self._shelf = Shelf(embeddings)
@@ -107,7 +108,8 @@ class Engine:
     ) -> torch.Tensor:
         pipeline: Any = loaded.pipeline(with_image=work.request.image is not None)
         device = torch.device(work.plan.device)
-        with Experts(loaded, pipeline, work, progress) as experts:
+        previews = Previews(_part(work, "preview"), self._colours(pipeline.vae, work, device))
+        with Experts(loaded, pipeline, work, progress) as experts, previews:
             progress.begin(Stage.TEXT, 1)
             length, dtype = work.entry.spec.text_length, DTYPES[work.plan.precision]
             prompt = loaded.reader.read(work.request, length, device, dtype)
@@ -119,10 +121,22 @@ class Engine:
             progress.begin(Stage.DENOISING, work.request.steps, saved.step if saved else 0)
             try:
                 return denoise(
-                    pipeline, experts.at, task, prompt, work.request, progress.advance, store, saved
-                )
+                    pipeline, experts.at, task, prompt, work.request, progress.advance,
+                    previews.show, store, saved,
+                )  # fmt: skip
             finally:
                 store.settle()
+
+    def _colours(self, vae: Any, work: Work, device: torch.device) -> Colours | None:
+        """What latents of this checkpoint look like; the first run of it finds out."""
+
+        def fitting() -> Colours:
+            try:
+                return fit_colours(vae, device)
+            finally:
+                send_home(vae)
+
+        return kept_colours(self._shelf, Path(work.entry.folder), fitting)
 
     def _ready(self, work: Work, progress: Progress, brake: Brake) -> Loaded:
         """The warm pipeline if it is the right one; two big ones never fit beside each other."""
@@ -232,9 +246,12 @@ def latents_sha256(latents: torch.Tensor) -> str:
 
 def _film_of(work: Work, digest: str) -> Film:
     """What to write, as part files in the staging folder."""
-    stem = Path(work.staging) / f"{work.job_id}.{work.epoch}"
-    video, poster = (stem.with_name(f"{stem.name}.{kind}.part") for kind in ("mp4", "webp"))
+    video, poster = _part(work, "mp4"), _part(work, "webp")
     return Film(video, poster, work.request.fps, _recipe(work, digest))
+
+
+def _part(work: Work, kind: str) -> Path:
+    return Path(work.staging) / f"{work.job_id}.{work.epoch}.{kind}.part"
 
 
 def _follow(writing: Writing, total: int, progress: Progress) -> None:

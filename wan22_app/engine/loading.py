@@ -25,7 +25,8 @@ from wan22_app.domain.plan import MemoryPlan
 from wan22_app.engine.lean import Lean
 from wan22_app.engine.placement import place, place_encoder, place_transformer, place_vae
 from wan22_app.engine.progress import Brake
-from wan22_app.engine.text import ENCODER, TOKENIZER, Encoder, Reader, Shelf
+from wan22_app.engine.shelf import Shelf
+from wan22_app.engine.text import ENCODER, TOKENIZER, Encoder, Reader
 from wan22_app.engine.versions import device_name, libraries
 
 Pipeline = WanPipeline | WanImageToVideoPipeline

@@ -7,10 +7,6 @@ known does without it.
 # pyright: reportArgumentType=false
 # diffusers annotates optional parts as required.
 
-import contextlib
-import hashlib
-import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,16 +14,12 @@ from typing import Any
 
 import torch
 from diffusers import WanPipeline
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 
 from wan22_app.domain.generation import GenerationRequest
 from wan22_app.domain.plan import MemoryPlan
 from wan22_app.engine.placement import give_back, visits
+from wan22_app.engine.shelf import Shelf, files_of, key_of
 
-MOST_BYTES = 256_000_000
-"""Of kept embeddings: some hundred long prompts of Wan2.2, many thousand of the demo models."""
-ROWS = "rows"
 ENCODER, TOKENIZER = "text_encoder", "tokenizer"
 
 
@@ -43,47 +35,6 @@ class Prompt:
     fresh: bool = False
 
 
-@dataclass(frozen=True)
-class Shelf:
-    """A folder of embeddings, one file each; the one that was not used for longest goes first.
-
-    Engines of several cards share it. What cannot be read or written is only lost time.
-    """
-
-    folder: Path
-    most_bytes: int = MOST_BYTES
-
-    def get(self, key: str) -> torch.Tensor | None:
-        """The rows ``[L, D]`` of a text's own tokens, or None when they are not there."""
-        try:
-            rows = load_file(self._path(key))[ROWS]
-            os.utime(self._path(key))
-        except (OSError, SafetensorError, KeyError):
-            return None
-        return rows
-
-    def put(self, key: str, rows: torch.Tensor) -> None:
-        """Keep the rows of a text."""
-        part = self._path(key).with_suffix(f".{os.getpid()}.part")
-        with contextlib.suppress(OSError, SafetensorError):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            save_file({ROWS: rows.cpu().contiguous()}, part)
-            part.replace(self._path(key))
-            self._make_room()
-
-    def _make_room(self) -> None:
-        files = [(path, path.stat()) for path in self.folder.iterdir()]
-        files.sort(key=lambda file: file[1].st_mtime_ns, reverse=True)
-        total = 0
-        for path, facts in files:
-            total += facts.st_size
-            if total > self.most_bytes:
-                path.unlink(missing_ok=True)
-
-    def _path(self, key: str) -> Path:
-        return self.folder / f"{key}.safetensors"
-
-
 class Reader:
     """Reads the texts of one checkpoint on one device.
 
@@ -95,7 +46,7 @@ class Reader:
         self, folder: Path, shelf: Shelf, basis: dict[str, object], load: Callable[[], "Encoder"]
     ):
         self._shelf = shelf
-        self._basis = {**basis, "files": _files(folder)}
+        self._basis = {**basis, "files": files_of(folder, ENCODER, TOKENIZER)}
         self._load = load
         self._encoder: Encoder | None = None
 
@@ -142,8 +93,7 @@ class Reader:
         return rows, True
 
     def _key(self, text: str, length: int) -> str:
-        told = json.dumps({**self._basis, "text": text, "length": length}, sort_keys=True)
-        return hashlib.sha256(told.encode()).hexdigest()
+        return key_of({**self._basis, "text": text, "length": length})
 
 
 @dataclass(frozen=True)
@@ -176,11 +126,3 @@ def texts_of(request: GenerationRequest) -> list[str]:
     """What is to be read: the prompt and, with guidance, the negative one."""
     guided = [request.negative_prompt] if request.guidance > 1.0 else []
     return [request.prompt, *guided]
-
-
-def _files(folder: Path) -> list[tuple[str, int, int]]:
-    """Which encoder and tokenizer it is: files with sizes and times. Reading 11 GB to make sure
-    would take as long as loading them."""
-    found = [path for part in (ENCODER, TOKENIZER) for path in (folder / part).glob("*")]
-    facts = [(path, path.stat()) for path in sorted(found) if path.is_file()]
-    return [(path.name, each.st_size, each.st_mtime_ns) for path, each in facts]

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from wan22_app.domain.account import Person
 from wan22_app.domain.measured import Measured
@@ -96,6 +96,13 @@ class Published(Value):
     sha256: str
 
 
+class Preview(NamedTuple):
+    """A small moving WebP; another ``version`` is another picture."""
+
+    path: Path
+    version: int
+
+
 class OutputFiles(Protocol):
     """The outputs folder: part files become videos by rename."""
 
@@ -115,6 +122,10 @@ class OutputFiles(Protocol):
 
     def discard(self, job_id: str) -> None:
         """Remove a job's part files; nothing happens when there are none."""
+        ...
+
+    def preview(self, job_id: str, epoch: int) -> Preview | None:
+        """What the run is going to show, None before its first step and after its end."""
         ...
 
     def find(self, name: str) -> Path | None:

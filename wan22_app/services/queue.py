@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from wan22_app.domain.account import Person
 from wan22_app.domain.fairness import before_new, in_turn
 from wan22_app.domain.job import FINAL_STATES, Job, JobEvent, JobState
-from wan22_app.ports import Bell, JobStore
+from wan22_app.ports import Bell, JobStore, OutputFiles, Preview
 
 
 @dataclass(frozen=True)
@@ -27,13 +27,18 @@ class Line:
 class Queue:
     """A person's view of the queue. Nobody else's jobs can be seen or touched through it."""
 
-    def __init__(self, jobs: JobStore, bell: Bell):
+    def __init__(self, jobs: JobStore, files: OutputFiles, bell: Bell):
         self._jobs = jobs
+        self._files = files
         self._bell = bell
 
     def get(self, person: Person, job_id: str) -> Job:
         """Raises NotFound for a stranger's job as for none."""
         return self._jobs.get(person, job_id)
+
+    def preview(self, job: Job) -> Preview | None:
+        """What a running job is going to show; None before its first step."""
+        return self._files.preview(job.id, job.epoch) if job.state is JobState.RUNNING else None
 
     def story(self, person: Person, job_id: str) -> Sequence[JobEvent]:
         """What happened to a job, oldest first."""

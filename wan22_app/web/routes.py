@@ -17,7 +17,7 @@ from wan22_app.domain.errors import UserError
 from wan22_app.domain.generation import ImageRef
 from wan22_app.web.filenames import attachment, download_name
 from wan22_app.web.security import MARK, Policy, policy
-from wan22_app.web.urls import HEALTH, IMAGE, MEDIA
+from wan22_app.web.urls import HEALTH, IMAGE, MEDIA, PREVIEW
 
 ID = re.compile(r"[0-9a-f]{32}")
 SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -40,6 +40,21 @@ async def media(request: Request) -> Response:
             saved_as = attachment(download_name(output), output_id)
         return _file(request, path, TYPES[part], saved_as)
     except (UserError, FileNotFoundError):  # the bin may be emptied in this very moment
+        return _nothing()
+
+
+@policy(Policy.PERSON)
+async def preview(request: Request) -> Response:
+    """What a running job of the person's is going to show."""
+    job_id = request.path_params["job_id"]
+    if not ID.fullmatch(job_id):
+        return _nothing()
+    queue = services().queue
+    try:
+        job = await asyncio.to_thread(queue.get, LOCAL_PERSON, job_id)
+        found = await asyncio.to_thread(queue.preview, job)
+        return _file(request, found.path, TYPES["poster"]) if found else _nothing()
+    except (UserError, FileNotFoundError):  # the run may end in this very moment
         return _nothing()
 
 
@@ -89,7 +104,7 @@ def _nothing() -> Response:
     return Response("not found", 404)
 
 
-ENDPOINTS = ((MEDIA, media), (IMAGE, image), (HEALTH, health))
+ENDPOINTS = ((MEDIA, media), (PREVIEW, preview), (IMAGE, image), (HEALTH, health))
 
 
 def routes() -> Starlette:

@@ -22,6 +22,7 @@ from wan22_app.web.plots import (
     spans,
     warning_views,
 )
+from wan22_app.web.urls import preview_url
 from wan22_app.web.verdict import button_text, start_text
 from wan22_app.web.views import (
     JobView,
@@ -126,7 +127,9 @@ def progress(app: Services, job: Job, experience: Sequence[Output]) -> ProgressV
     """The hot part of a running job, with the time left that this machine's past suggests."""
     started = job.started_at or app.clock.now()
     elapsed = max(timedelta(), app.clock.now() - started).total_seconds()
-    return progress_view(job, elapsed, app.forecast.left(job, experience))
+    view = progress_view(job, elapsed, app.forecast.left(job, experience))
+    preview = app.queue.preview(job)
+    return replace(view, preview_url=preview_url(job.id, preview.version)) if preview else view
 
 
 def machine(app: Services) -> MachineView:

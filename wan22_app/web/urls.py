@@ -6,6 +6,7 @@ from reflex.utils.exec import is_prod_mode
 from reflex_base.config import get_config
 
 MEDIA = "/api/media/{output_id}/{part}"
+PREVIEW = "/api/preview/{job_id}"
 IMAGE = "/api/image/{sha256}"
 HEALTH = "/healthz"
 OUTPUTS_ROUTE = "/outputs"
@@ -22,6 +23,11 @@ def media_url(output_id: str, part: str, *, download: bool = False) -> str:
     """Where a browser finds a video or a poster."""
     path = MEDIA.format(output_id=quote(output_id), part=part)
     return backend_url(path + ("?download=1" if download else ""))
+
+
+def preview_url(job_id: str, version: int) -> str:
+    """Where a browser finds what a running job is going to show."""
+    return backend_url(PREVIEW.format(job_id=quote(job_id)) + f"?v={version}")
 
 
 def image_url(sha256: str) -> str:

@@ -95,6 +95,7 @@ class ProgressView:
     percent: int = 0
     elapsed: str = ""
     left: str = ""
+    preview_url: str = ""
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,13 @@ def steps(has_image: rx.Var[bool]) -> rx.Component:
     return rx.el.ol(*(item(stage) for stage in Stage), class_name="wan-steps")
 
 
+def preview() -> rx.Component:
+    """What the running job is going to show: small, soft, and newer after each step."""
+    return rx.el.img(
+        src=LiveState.progress.preview_url, alt=words.PREVIEW_LABEL, class_name="wan-preview"
+    )
+
+
 def progress_lines() -> rx.Component:
     """Stage, count, expert, bar and times of the running job."""
     progress = LiveState.progress

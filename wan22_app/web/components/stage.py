@@ -47,17 +47,25 @@ def nothing() -> rx.Component:
 def at_work(job: rx.Var[JobView]) -> rx.Component:
     """The live card."""
     running = LiveState.progress.job_id == job.id
+    seen = running & (LiveState.progress.preview_url != "")
     return rx.box(
         rx.el.div(
-            rx.vstack(
-                rx.cond(running, rx.spinner(size="3"), rx.icon("hourglass", color="var(--gray-9)")),
-                rx.text(job.prompt, size="2", color_scheme="gray", text_align="center"),
-                align="center",
-                padding="24px",
+            rx.cond(
+                seen,
+                jobs.preview(),
+                rx.vstack(
+                    rx.cond(
+                        running, rx.spinner(size="3"), rx.icon("hourglass", color="var(--gray-9)")
+                    ),
+                    rx.text(job.prompt, size="2", color_scheme="gray", text_align="center"),
+                    align="center",
+                    padding="24px",
+                ),
             ),
             class_name="wan-stage",
         ),
         rx.vstack(
+            rx.cond(seen, jobs.headline(job)),
             rx.hstack(jobs.state_badge(job), jobs.steps(job.has_image), wrap="wrap"),
             rx.cond(running, jobs.progress_lines()),
             jobs.cancel_button(job),

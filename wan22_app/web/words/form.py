@@ -92,6 +92,7 @@ PLAY = "Play: {prompt}"
 ELAPSED = "elapsed"
 LEFT = "left"
 JOB_PROGRESS = "Progress of the running job"
+PREVIEW_LABEL = "Preview of the video that is being made"
 VIDEO_LABEL = "The finished video"
 
 
