@@ -132,8 +132,8 @@ def test_what_a_job_is_going_to_show_is_seen_while_it_runs(open_page: OpenPage) 
     generate(page)
     preview = page.locator("#live-card").get_by_role("img", name="Preview of the video")
     expect(preview).to_be_visible()
-    loaded = "img => img.complete && img.naturalWidth"
-    page.wait_for_function(f"img => ({loaded})(img) === 16", arg=preview.element_handle())
+    shown = "img => img.complete && img.naturalWidth === 32"  # 256 pixels, 8 for a cell
+    page.wait_for_function(shown, arg=preview.element_handle())
     first = preview.get_attribute("src")
     assert first is not None
     expect(preview).not_to_have_attribute("src", first)
