@@ -122,12 +122,14 @@ def _clip(chance: torch.Generator) -> torch.Tensor:
 
 def coloured(latents: torch.Tensor, colours: Colours) -> np.ndarray[Any, np.dtype[np.uint8]]:
     """Pictures ``[T, h, w, 3]`` of normalised latents ``[1, C, T, h, w]``, one pixel for a cell."""
-    cells = latents[0].float().permute(1, 2, 3, 0)
-    maps = colours.to(cells.device)
-    first = cells[:1] @ maps[0, :-1] + maps[0, -1]
-    others = cells[1:] @ maps[1, :-1] + maps[1, -1]
-    shown = torch.cat([first, others]).add(1).mul(127.5).clamp(0, 255)
-    return shown.round().to("cpu", torch.uint8).numpy()
+    cells = latents[0].float()
+    maps = colours.to(cells.device).mT
+    parts = [
+        (each[:, :-1] @ part.flatten(1) + each[:, -1:]).unflatten(1, part.shape[1:])
+        for each, part in zip(maps, (cells[:, :1], cells[:, 1:]), strict=True)
+    ]
+    shown = torch.cat(parts, dim=1).add(1).mul(127.5).clamp(0, 255).round().to(torch.uint8)
+    return shown.permute(1, 2, 3, 0).cpu().contiguous().numpy()
 
 
 class Previews:
@@ -164,12 +166,12 @@ class Previews:
     def _run(self) -> None:
         while (pictures := self._newest.get()) is not None:
             try:
-                _write(self._path, pictures)
+                write(self._path, pictures)
             except OSError as error:
                 log.warning("no preview: %s", error)
 
 
-def _write(path: Path, pictures: np.ndarray[Any, np.dtype[np.uint8]]) -> None:
+def write(path: Path, pictures: np.ndarray[Any, np.dtype[np.uint8]]) -> None:
     """Whole or not at all: a browser may be reading the one before."""
     first, *others = [Image.fromarray(picture) for picture in pictures]
     webp = io.BytesIO()
