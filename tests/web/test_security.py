@@ -1,10 +1,12 @@
 """Deny by default: events, hosts, origins, uploads, media."""
 
 import asyncio
+import io
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from reflex_base.registry import RegistrationContext
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
@@ -188,10 +190,15 @@ def test_a_preview_is_served_while_its_job_runs(services: Services, web: TestCli
     job = jobs.claim(waiting, PLAN)
     assert job is not None
     assert web.get(address).status_code == 404, "it is not there before the first step"
-    (staging / f"{job.id}.{job.epoch}.preview.part").write_bytes(b"RIFF")
-    seen = web.get(address)
-    assert (seen.status_code, seen.content) == (200, b"RIFF")
-    assert seen.headers["content-type"] == "image/webp"
+    path = staging / f"{job.id}.{job.epoch}.preview.part"
+    red, blue = (Image.new("RGB", (4, 4), name) for name in ("red", "blue"))
+    red.save(path, "WEBP", save_all=True, append_images=[blue], duration=100)
+    for asked, frames in (("", 2), ("?v=7&still=1", 1)):
+        seen = web.get(address + asked)
+        assert (seen.status_code, seen.headers["content-type"]) == (200, "image/webp")
+        with Image.open(io.BytesIO(seen.content)) as picture:
+            assert getattr(picture, "n_frames", 1) == frames
+            assert picture.convert("RGB").getpixel((2, 2))[0] > 200, "it begins red"
     assert jobs.end(job.id, job.epoch, JobState.CANCELLED)
     assert web.get(address).status_code == 404, "an ended job has none"
 

@@ -1,10 +1,12 @@
 """Our own HTTP routes: videos, posters, start images, health. Owner-checked, with ranges."""
 
 import asyncio
+import io
 import re
 from pathlib import Path
 from typing import Literal
 
+from PIL import Image
 from reflex_base.config import get_config
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -45,7 +47,7 @@ async def media(request: Request) -> Response:
 
 @policy(Policy.PERSON)
 async def preview(request: Request) -> Response:
-    """What a running job of the person's is going to show."""
+    """What a running job of the person's is going to show; ``still`` is its first frame alone."""
     job_id = request.path_params["job_id"]
     if not ID.fullmatch(job_id):
         return _nothing()
@@ -53,7 +55,12 @@ async def preview(request: Request) -> Response:
     try:
         job = await asyncio.to_thread(queue.get, LOCAL_PERSON, job_id)
         found = await asyncio.to_thread(queue.preview, job)
-        return _file(request, found.path, TYPES["poster"]) if found else _nothing()
+        if found is None:
+            return _nothing()
+        if "still" in request.query_params:
+            webp = await asyncio.to_thread(_first_frame, found.path)
+            return Response(webp, media_type=TYPES["poster"])
+        return _file(request, found.path, TYPES["poster"])
     except (UserError, FileNotFoundError):  # the run may end in this very moment
         return _nothing()
 
@@ -98,6 +105,14 @@ def _file(request: Request, path: Path, kind: str, disposition: str = "") -> Res
     if "range" not in request.headers and request.headers.get("if-none-match") == etag:
         return Response(status_code=304, headers={"ETag": etag})
     return response
+
+
+def _first_frame(path: Path) -> bytes:
+    """A picture that does not move, for whoever asked their system for that."""
+    webp = io.BytesIO()
+    with Image.open(path) as picture:
+        picture.convert("RGB").save(webp, "WEBP")
+    return webp.getvalue()
 
 
 def _nothing() -> Response:

@@ -32,8 +32,11 @@ def steps(has_image: rx.Var[bool]) -> rx.Component:
 
 def preview() -> rx.Component:
     """What the running job is going to show: small, soft, and newer after each step."""
-    return rx.el.img(
-        src=LiveState.progress.preview_url, alt=words.PREVIEW_LABEL, class_name="wan-preview"
+    source = LiveState.progress.preview_url
+    return rx.el.picture(
+        rx.el.source(src_set=source + "&still=1", media="(prefers-reduced-motion: reduce)"),
+        rx.el.img(src=source, alt=words.PREVIEW_LABEL, class_name="wan-preview"),
+        class_name="wan-still",
     )
 
 
