@@ -13,7 +13,6 @@ FRAME_DB = 25.0
 PROMPT = "a red circle moving left"
 
 
-@half_trained
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_t2v_draws_what_a_hundred_prompts_say(film: Film) -> None:
@@ -98,7 +97,6 @@ def test_any_word_order_and_synonyms_are_understood(film: Film) -> None:
         assert seen.facts == ("red", "circle", "left"), prompt
 
 
-@half_trained
 @pytest.mark.slow
 def test_the_plainest_words_of_two_objects_draw_both(film: Film) -> None:
     asked = wishes(8, pair=1)
