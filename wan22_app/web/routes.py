@@ -24,6 +24,7 @@ from wan22_app.web.urls import HEALTH, IMAGE, MEDIA, PREVIEW
 ID = re.compile(r"[0-9a-f]{32}")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 TYPES: dict[str, str] = {"video": "video/mp4", "poster": "image/webp"}
+PRIVATE = {"Cache-Control": "private, max-age=3600", "Vary": "Cookie"}
 Part = Literal["video", "poster"]
 
 
@@ -47,22 +48,15 @@ async def media(request: Request) -> Response:
 
 @policy(Policy.PERSON)
 async def preview(request: Request) -> Response:
-    """What a running job of the person's is going to show; ``still`` is its first frame alone."""
-    job_id = request.path_params["job_id"]
-    if not ID.fullmatch(job_id):
-        return _nothing()
-    queue = services().queue
-    try:
-        job = await asyncio.to_thread(queue.get, LOCAL_PERSON, job_id)
-        found = await asyncio.to_thread(queue.preview, job)
-        if found is None:
-            return _nothing()
-        if "still" in request.query_params:
-            webp = await asyncio.to_thread(_first_frame, found.path)
-            return Response(webp, media_type=TYPES["poster"])
-        return _file(request, found.path, TYPES["poster"])
-    except (UserError, FileNotFoundError):  # the run may end in this very moment
-        return _nothing()
+    """What a running job of the person's is going to show; ``still`` is its first frame alone.
+
+    Without one there is no content, and that is no error: a run may end while its page asks.
+    """
+    job_id, still = request.path_params["job_id"], "still" in request.query_params
+    webp = await asyncio.to_thread(_preview, job_id, still=still)
+    if webp is None:
+        return Response(status_code=204)
+    return Response(webp, media_type=TYPES["poster"], headers=PRIVATE)
 
 
 @policy(Policy.PERSON)
@@ -96,8 +90,7 @@ def _file(request: Request, path: Path, kind: str, disposition: str = "") -> Res
         stat_result=path.stat(),  # sets the ETag now, not while sending
         media_type=kind,
         headers={
-            "Cache-Control": "private, max-age=3600",
-            "Vary": "Cookie",
+            **PRIVATE,
             **({"Content-Disposition": disposition} if disposition else {}),
         },
     )
@@ -105,6 +98,18 @@ def _file(request: Request, path: Path, kind: str, disposition: str = "") -> Res
     if "range" not in request.headers and request.headers.get("if-none-match") == etag:
         return Response(status_code=304, headers={"ETag": etag})
     return response
+
+
+def _preview(job_id: str, *, still: bool) -> bytes | None:
+    """Read at once: the file is small, and may be gone when a response begins to send it."""
+    queue = services().queue
+    try:
+        found = queue.preview(queue.get(LOCAL_PERSON, job_id)) if ID.fullmatch(job_id) else None
+        if found is None:
+            return None
+        return _first_frame(found.path) if still else found.path.read_bytes()
+    except (UserError, FileNotFoundError):
+        return None
 
 
 def _first_frame(path: Path) -> bytes:
