@@ -150,24 +150,23 @@ class Previews:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._hand_over(None)
+        self._newest.put(None)  # behind the last picture, which is the best
         self._thread.join()
 
     def show(self, predicted: torch.Tensor) -> None:
         """The clean latents that the sampler foresees, ``[1, C, T, h, w]``, normalised."""
         if self._colours is not None:
-            self._hand_over(coloured(predicted, self._colours))
-
-    def _hand_over(self, item: Any) -> None:
-        with contextlib.suppress(queue.Empty):
-            self._newest.get_nowait()
-        self._newest.put(item)
+            pictures = coloured(predicted, self._colours)
+            with contextlib.suppress(queue.Empty):
+                self._newest.get_nowait()
+            self._newest.put(pictures)
 
     def _run(self) -> None:
         while (pictures := self._newest.get()) is not None:
             try:
                 write(self._path, pictures)
-            except OSError as error:
+            except Exception as error:
+                # Whatever it is: a thread that has died would never take the end from the queue.
                 log.warning("no preview: %s", error)
 
 
