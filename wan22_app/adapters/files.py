@@ -60,6 +60,7 @@ class FolderOutputFiles:
             # Rename after fsync: a power cut must not leave a listed but empty file.
             part.replace(finals[suffix])
         sync_folder(self._outputs)
+        self.discard(job_id)  # its preview, before anybody is told that the job has ended
         final = finals[".mp4"]
         return Published(
             video=final.name,
