@@ -31,7 +31,10 @@ def order(page: Page) -> list[str]:
 
 
 def choose(page: Page, kind: str) -> None:
-    page.locator("#ended-filter").get_by_role("radio", name=kind).click()
+    radio = page.locator("#ended-filter").get_by_role("radio", name=kind)
+    radio.click()
+    # Its answer has come: what the list shows from here on is of this kind.
+    expect(radio).to_be_checked()
 
 
 def press(row: Locator, name: str) -> None:
