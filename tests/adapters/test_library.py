@@ -1,8 +1,7 @@
 """Weights and LoRAs, recognised from their files alone."""
 
-import json
+import pickle
 import shutil
-import struct
 from pathlib import Path
 
 import pytest
@@ -10,30 +9,21 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
+from tests.tensors import tensors
 from wan22_app.adapters import library as adapter
 from wan22_app.adapters.library import FolderLibrary
-from wan22_app.adapters.safetensors_header import BadFile, read_header
+from wan22_app.adapters.safetensors_header import BYTES, BadFile, read_header
 from wan22_app.domain.catalog import WeightsState
 from wan22_app.domain.errors import InvalidRequest, ModelUnavailable
 from wan22_app.domain.generation import LoraRef
 
-
-def tensors(path: Path, shapes: dict[str, tuple[int, ...]], spare: bytes = b"") -> Path:
-    """A safetensors file of zeros, written by hand."""
-    header, offset = {}, 0
-    for name, shape in shapes.items():
-        size = 4
-        for length in shape:
-            size *= length
-        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [offset, offset + size]}
-        offset += size
-    text = json.dumps(header).encode()
-    path.write_bytes(struct.pack("<Q", len(text)) + text + b"\0" * offset + spare)
-    return path
+Q = "diffusion_model.blocks.{}.self_attn.q"
+FFN = "diffusion_model.blocks.0.ffn.0"
+IMAGE = "diffusion_model.blocks.0.cross_attn.k_img"
 
 
 def lora(width: int = 128, rank: int = 4, block: int = 0) -> dict[str, tuple[int, ...]]:
-    key = f"diffusion_model.blocks.{block}.self_attn.q"
+    key = Q.format(block)
     return {f"{key}.lora_A.weight": (rank, width), f"{key}.lora_B.weight": (width, rank)}
 
 
@@ -119,8 +109,19 @@ def test_a_fitting_lora_gets_its_hash(library: FolderLibrary, tmp_path: Path) ->
         (lora(width=5120), "lora_wrong_model"),
         (lora(block=7), "lora_too_deep"),
         (lora(rank=600), "lora_rank"),
-        ({"x.lora_A.weight": (4, 128)}, "lora_unpaired"),
+        ({"x.lora_A.weight": (4, 128), "x.lora_B.weight": (128, 4)}, "no_lora"),
         ({"something.weight": (4, 4)}, "no_lora"),
+        ({**lora(), f"{Q.format(1)}.lora_A.weight": (4, 128)}, "lora_unpaired"),
+        (
+            {f"{Q.format(0)}.lora_A.weight": (4, 128), f"{Q.format(0)}.lora_B.weight": (128, 8)},
+            "lora_shapes",
+        ),
+        ({f"{FFN}.lora_A.weight": (4, 128), f"{FFN}.lora_B.weight": (384, 4)}, "lora_wrong_model"),
+        ({**lora(), f"{Q.format(0)}.diff_b": (128,)}, "lora_partly"),
+        (
+            {**lora(), f"{IMAGE}.lora_A.weight": (4, 128), f"{IMAGE}.lora_B.weight": (128, 4)},
+            "lora_partly",
+        ),
     ],
 )
 def test_a_lora_that_does_not_fit_is_refused_from_its_header(
@@ -130,6 +131,57 @@ def test_a_lora_that_does_not_fit_is_refused_from_its_header(
     with pytest.raises(InvalidRequest) as refusal:
         library.check_lora(library.entry("demo-t2v"), LoraRef(file="x.safetensors"))
     assert (refusal.value.problem.code, refusal.value.problem.field) == (code, "loras")
+
+
+def test_what_fits_of_a_lora_is_used_with_consent_only(
+    library: FolderLibrary, tmp_path: Path
+) -> None:
+    tensors(tmp_path / "loras" / "x.safetensors", {**lora(), f"{Q.format(0)}.diff_b": (128,)})
+    entry, ref = library.entry("demo-t2v"), LoraRef(file="x.safetensors")
+    with pytest.raises(InvalidRequest) as refusal:
+        library.check_lora(entry, ref)
+    assert "1 of the 3 tensors" in refusal.value.problem.what
+    assert "diff_b" in refusal.value.problem.evidence
+    agreed = ref.model_copy(update={"partly": True})
+    assert library.check_lora(entry, agreed).sha256
+
+
+@pytest.mark.parametrize(
+    ("dtype", "number", "sound"),
+    [
+        ("F32", 0x7FC00000, False),
+        ("F32", 0xFF800000, False),
+        ("F32", 0x7F7FFFFF, True),
+        ("F16", 0x7E00, False),
+        ("F16", 0xFC00, False),
+        ("F16", 0x7BFF, True),
+        ("BF16", 0x7FC0, False),
+        ("BF16", 0x7F80, False),
+        ("BF16", 0x7F7F, True),
+    ],
+)
+def test_weights_that_are_no_numbers_are_refused(
+    library: FolderLibrary, tmp_path: Path, dtype: str, number: int, *, sound: bool
+) -> None:
+    """One in the middle of many; the largest that is a number is none of them."""
+    path = tensors(tmp_path / "loras" / "x.safetensors", lora(), dtype=dtype)
+    raw, width = path.read_bytes(), BYTES[dtype]
+    at = len(raw) - 100 * width
+    path.write_bytes(raw[:at] + number.to_bytes(width, "little") + raw[at + width :])
+    entry, ref = library.entry("demo-t2v"), LoraRef(file="x.safetensors")
+    if sound:
+        assert library.check_lora(entry, ref).sha256
+    else:
+        with pytest.raises(InvalidRequest) as refusal:
+            library.check_lora(entry, ref)
+        assert refusal.value.problem.code == "lora_numbers"
+
+
+@pytest.mark.parametrize("ending", ["pt", "pth", "ckpt", "bin", "pkl"])
+def test_a_pickle_is_not_opened(library: FolderLibrary, tmp_path: Path, ending: str) -> None:
+    (tmp_path / "loras" / f"x.{ending}").write_bytes(pickle.dumps({}))
+    with pytest.raises(InvalidRequest, match="code that would run"):
+        library.check_lora(library.entry("demo-t2v"), LoraRef(file=f"x.{ending}"))
 
 
 @pytest.mark.parametrize("name", ["../models/x.safetensors", "/etc/passwd", "x.pt", "..", "x\0y"])

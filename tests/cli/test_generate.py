@@ -75,6 +75,7 @@ def test_a_transparent_avif_lies_on_the_background_and_its_focus_is_kept(
         (("--model", "nonsense", "--prompt", "x"), "nonsense"),
         (("--model", "t2v-a14b", "--prompt", "x"), "Wan2.2-T2V-A14B"),
         (("--model", "demo-t2v", "--prompt", "x", "--lora", "absent.safetensors"), "absent"),
+        (("--model", "demo-t2v", "--prompt", "x", "--lora", "a.safetensors:9"), "from -4 to 4"),
     ],
 )
 def test_bad_input_is_refused_with_a_reason(

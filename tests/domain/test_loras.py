@@ -1,12 +1,14 @@
 """Pairs of LoRAs: one name for two files."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.values import a_request
 from wan22_app.domain.catalog import DEMO_T2V, DEMO_TI2V
 from wan22_app.domain.errors import InvalidRequest
-from wan22_app.domain.generation import LoraRef
-from wan22_app.domain.loras import name_of, offered, parts
+from wan22_app.domain.generation import MAX_LORAS, LoraRef
+from wan22_app.domain.loras import Choice, choices, chosen, offered, parts, references, written
 
 HIGH, LOW = "fast_high_noise.safetensors", "fast_low_noise.safetensors"
 PAIR = "fast_*_noise.safetensors"
@@ -43,11 +45,46 @@ def test_a_word_that_only_contains_high_is_no_half() -> None:
     assert offered(files) == sorted(files)
 
 
-def test_the_form_gets_back_the_name_that_was_chosen() -> None:
-    refs = [LoraRef(file=file, expert=expert) for file, expert in parts(PAIR, [HIGH, LOW])]
-    assert name_of(refs) == PAIR
-    assert name_of([LoraRef(file=HIGH)]) == HIGH
-    assert name_of([]) == ""
+def test_the_form_gets_back_what_was_chosen() -> None:
+    picked = [Choice(PAIR, 0.8), Choice("style.safetensors", -1, partly=True), Choice(PAIR, 0.5)]
+    assert chosen(references(picked, [HIGH, LOW, "style.safetensors"])) == picked
+    assert chosen(references([Choice(HIGH)], [HIGH])) == [Choice(HIGH)]
+    assert chosen([]) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("a.safetensors", Choice("a.safetensors", 1.0)),
+        ("a.safetensors:0.25", Choice("a.safetensors", 0.25)),
+        ("a.safetensors:-4:partly", Choice("a.safetensors", -4, partly=True)),
+        ("a.safetensors:partly", Choice("a.safetensors", 1.0, partly=True)),
+        ("a:b.safetensors", Choice("a:b.safetensors", 1.0)),
+        (" a:b.safetensors : 2 ", Choice("a:b.safetensors", 2.0)),
+    ],
+)
+def test_a_line_says_name_strength_and_consent(text: str, meant: Choice) -> None:
+    assert choices(f"\n{text}\n\n") == [meant]
+
+
+@given(
+    st.lists(
+        st.builds(
+            Choice,
+            st.sampled_from(["a.safetensors", "b:c.safetensors", PAIR]),
+            st.integers(-400, 400).map(lambda hundredths: hundredths / 100),
+            st.booleans(),
+        )
+    )
+)
+def test_what_is_written_is_read_again(picked: list[Choice]) -> None:
+    assert choices(written(picked)) == picked
+
+
+@pytest.mark.parametrize("strength", ["", "nan", "inf", "4.01", "strong", "1,5"])
+def test_a_strength_that_is_none_is_refused(strength: str) -> None:
+    with pytest.raises(InvalidRequest, match="from -4 to 4"):
+        choices(f"a.safetensors:{strength}")
 
 
 def test_a_star_that_stands_for_nothing_has_no_parts() -> None:
@@ -64,6 +101,16 @@ def test_a_pair_is_for_two_experts() -> None:
         a_request(DEMO_TI2V, loras=pair())
 
 
-def test_two_loras_that_are_no_pair_are_refused() -> None:
-    with pytest.raises(InvalidRequest, match="more than one"):
-        a_request(DEMO_T2V, loras=(LoraRef(file="a.x"), LoraRef(file="b.x")))
+def test_a_lora_may_be_on_the_list_once() -> None:
+    twice = (LoraRef(file="a.x"), LoraRef(file="a.x", strength=0.5))
+    with pytest.raises(InvalidRequest, match="twice"):
+        a_request(DEMO_T2V, loras=twice)
+    several = (*pair(), LoraRef(file="a.x"), LoraRef(file="b.x"))
+    assert a_request(DEMO_T2V, loras=several).loras == several
+
+
+def test_there_is_a_most() -> None:
+    many = [Choice(f"{number}.safetensors") for number in range(MAX_LORAS + 1)]
+    with pytest.raises(InvalidRequest, match="more than 16"):
+        references(many, [])
+    assert len(references(many[1:], [])) == MAX_LORAS

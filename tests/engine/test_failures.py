@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from tests.engine.conftest import PLAN, Generate, Make
 from wan22_app.domain.generation import ImageRef
 from wan22_app.engine.failures import BadNumbers, CannotWrite, failure
-from wan22_app.engine.loras import UselessLora
+from wan22_app.engine.loras import BadLora
 from wan22_app.engine.picture import BadImage
 
 
@@ -29,7 +29,7 @@ from wan22_app.engine.picture import BadImage
         (BadNumbers(), "denoising", "request", False),
         (BadImage("gone"), "image", "request", False),
         (CannotWrite("full"), "encoding", "storage", False),
-        (UselessLora("style"), "denoising", "request", False),
+        (BadLora("style"), "denoising", "request", False),
         (ValueError("ours"), "denoising", "internal", False),
         (KeyError("a tensor"), "loading", "weights", False),
     ],

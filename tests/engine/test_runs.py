@@ -6,13 +6,11 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-import torch
 from PIL import Image
-from safetensors.torch import save_file
 
 from tests.engine.conftest import Generate, Make, cut_short
 from wan22_app.domain.events import Cancelled, Stage
-from wan22_app.domain.generation import ImageRef, LoraRef, geometry
+from wan22_app.domain.generation import ImageRef, geometry
 from wan22_app.domain.output import RECIPE_KEY, Recipe
 from wan22_app.engine.engine import Engine
 from wan22_app.engine.picture import fitted
@@ -132,46 +130,6 @@ def test_a_cancel_while_loading_is_obeyed(work: Make, tmp_path: Path) -> None:
     engine.run(work("demo-t2v"), emit, cancelled)
     assert isinstance(events[-1], Cancelled)
     assert len(events) < 8
-
-
-def lora(path: Path, blocks: int = 2, prefix: str = "diffusion_model.") -> str:
-    torch.manual_seed(0)
-    weights = {}
-    for block in range(blocks):
-        for name in ("q", "v"):
-            key = f"{prefix}blocks.{block}.self_attn.{name}"
-            weights[f"{key}.lora_A.weight"] = torch.randn(4, 128) * 0.3
-            weights[f"{key}.lora_B.weight"] = torch.randn(128, 4) * 0.3
-    save_file(weights, path)
-    return str(path)
-
-
-def test_a_lora_changes_the_video_and_goes_without_a_trace(
-    generate: Generate, tmp_path: Path
-) -> None:
-    path = lora(tmp_path / "x.safetensors")
-
-    def with_lora(strength: float, expert: str = "both") -> str:
-        ref = LoraRef.model_validate(
-            {"file": "x.safetensors", "strength": strength, "expert": expert}
-        )
-        return generate("demo-t2v", loras=(ref,), lora_paths=(path,)).done.latents_sha256
-
-    base = generate("demo-t2v").done.latents_sha256
-    hashes = {with_lora(1.0), with_lora(0.5), with_lora(1.0, "high"), with_lora(1.0, "low")}
-    assert len(hashes) == 4
-    assert base not in hashes
-    assert with_lora(0.0) == base
-    assert generate("demo-t2v").done.latents_sha256 == base
-
-
-def test_a_lora_that_matches_nothing_is_refused(generate: Generate, tmp_path: Path) -> None:
-    path = tmp_path / "other.safetensors"
-    save_file({"something.else.lora_A.weight": torch.zeros(4, 128)}, path)
-    ref = LoraRef(file="other.safetensors")
-    failed = generate("demo-t2v", loras=(ref,), lora_paths=(str(path),)).failed
-    assert failed.kind == "request"
-    assert "other.safetensors" in failed.problem.what
 
 
 def test_damaged_weights_are_a_matter_of_weights(

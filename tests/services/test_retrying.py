@@ -74,7 +74,7 @@ def test_another_try_is_a_new_job_with_a_parent(world: World, person: Person) ->
         ("out_of_ram", Stage.DECODING, {"width": 96, "height": 96}),
         ("engine_starved", Stage.DECODING, {"width": 96, "height": 96}),
         ("engine_error", Stage.DENOISING, None),
-        ("lora_matched_nothing", Stage.LOADING, None),
+        ("lora_unusable", Stage.LOADING, None),
     ],
 )
 def test_a_failure_for_want_of_memory_suggests_a_change_and_no_other_does(

@@ -52,7 +52,10 @@ def test_an_empty_seed_is_drawn_and_recorded(world: World, person: Person) -> No
         ({"frames": "0"}, "frames"),
         ({"guidance": "nan"}, "guidance"),
         ({"steps": "-3"}, "steps"),
-        ({"lora": "good.safetensors", "lora_strength": "strong"}, "lora_strength"),
+        ({"loras": "good.safetensors:strong"}, "loras"),
+        ({"loras": "good.safetensors:4.5"}, "loras"),
+        ({"loras": ":1"}, "loras"),
+        ({"loras": "good.safetensors\ngood.safetensors:0.5"}, "loras"),
         ({"model": "demo-i2v"}, "image"),
         ({"model": "nonsense"}, "model"),
     ],
@@ -75,18 +78,28 @@ def test_a_text_longer_than_the_model_reads_is_counted(world: World, person: Per
 
 
 def test_a_lora_is_checked_and_its_hash_kept(world: World, person: Person) -> None:
-    job_id = submit(world, person, lora="good.safetensors", lora_strength="0.5")
+    job_id = submit(world, person, loras="good.safetensors:0.5")
     (ref,) = world.jobs.get(person, job_id).request.loras
     assert (ref.strength, ref.sha256) == (0.5, "f" * 64)
 
 
 def test_a_pair_of_loras_is_chosen_by_one_name(world: World, person: Person) -> None:
     name = "pair_*_noise.safetensors"
-    job_id = submit(world, person, lora=name, lora_strength="0.5")
+    job_id = submit(world, person, loras=f"{name}:0.5")
     high, low = world.jobs.get(person, job_id).request.loras
     assert (high.file, high.expert) == ("pair_high_noise.safetensors", "high")
     assert (low.file, low.expert) == ("pair_low_noise.safetensors", "low")
     assert high.strength == low.strength == 0.5
+
+
+def test_several_loras_keep_their_order_strengths_and_consent(world: World, person: Person) -> None:
+    text = "pair_*_noise.safetensors:1.5\ngood.safetensors:-0.5:partly"
+    request = world.jobs.get(person, submit(world, person, loras=text)).request
+    assert [(ref.file, ref.strength, ref.partly) for ref in request.loras] == [
+        ("pair_high_noise.safetensors", 1.5, False),
+        ("pair_low_noise.safetensors", 1.5, False),
+        ("good.safetensors", -0.5, True),
+    ]
 
 
 def test_missing_weights_are_said_now_and_not_at_night(world: World, person: Person) -> None:

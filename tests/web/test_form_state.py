@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.tensors import tensors
 from wan22_app.adapters.db.migrate import migrate
 from wan22_app.bootstrap import build_services
 from wan22_app.domain.catalog import DEMO_T2V
@@ -78,3 +79,65 @@ def test_any_draft_opens_a_form_that_can_be_sent(state: FormState, kept: str) ->
     call(state, "change", "prompt", "a red ball")
     assert state.model
     assert state.prompt == "a red ball"
+
+
+@pytest.fixture
+def with_loras(state: FormState, tmp_path: Path) -> FormState:
+    """A form whose model is there and whose folder holds two LoRAs: one fits in part only."""
+    for name, extra in (("style", {}), ("more", {f"{QUERY}.diff_b": (128,)})):
+        shapes = {f"{QUERY}.lora_A.weight": (4, 128), f"{QUERY}.lora_B.weight": (128, 4), **extra}
+        tensors(tmp_path / "loras" / f"{name}.safetensors", shapes)
+    call(state, "load")
+    call(state, "choose_model", DEMO_T2V.key)
+    return call(state, "change", "prompt", "a red ball")
+
+
+QUERY = "diffusion_model.blocks.0.self_attn.q"
+
+
+def test_loras_are_added_changed_and_taken_off(with_loras: FormState) -> None:
+    form = with_loras
+    assert form.lora_offers == ["more.safetensors", "style.safetensors"]
+    call(form, "add_lora", "style.safetensors")
+    call(form, "strengthen", 0, "0.5")
+    assert form.loras == "style.safetensors:0.5"
+    assert "loras" not in form.errors
+    call(form, "strengthen", 0, "")
+    assert "cannot be “”" in form.errors["loras"]
+    call(form, "strengthen", 0, "5:1")
+    assert "cannot be “51”" in form.errors["loras"]
+    call(form, "add_lora", "no such file")
+    assert [row.name for row in form.lora_rows] == ["style.safetensors"]
+    call(form, "drop_lora", 0)
+    assert (form.loras, form.lora_rows, form.errors.get("loras")) == ("", [], None)
+
+
+def test_one_that_fits_in_part_asks_for_consent(with_loras: FormState) -> None:
+    form = with_loras
+    call(form, "add_lora", "more.safetensors")
+    assert form.part_asked
+    assert "has no place for 1 of the 3" in form.errors["loras"]
+    call(form, "allow_part", 0, True)
+    assert not form.part_asked
+    assert "loras" not in form.errors
+    assert form.lora_rows[0].partly
+
+
+def test_the_draft_keeps_the_list(with_loras: FormState) -> None:
+    call(with_loras, "add_lora", "style.safetensors")
+    call(with_loras, "strengthen", 0, "0.25")
+    again = FormState(_reflex_internal_init=True)  # type: ignore[call-arg]
+    again.draft = with_loras.draft
+    call(again, "load")
+    assert again.lora_rows == with_loras.lora_rows != []
+
+
+@pytest.mark.parametrize(("index", "value"), [(7, "1"), (-1, "1"), (0, HUGE)])
+def test_a_row_that_is_not_there_changes_nothing(
+    with_loras: FormState, index: int, value: str
+) -> None:
+    call(with_loras, "add_lora", "style.safetensors")
+    call(with_loras, "strengthen", index, value)
+    call(with_loras, "drop_lora", 9)
+    assert len(with_loras.lora_rows) == 1
+    assert len(with_loras.loras) < 50

@@ -14,6 +14,7 @@ from wan22_app.domain.errors import InvalidRequest, ModelUnavailable, Problem
 from wan22_app.domain.generation import LoraRef
 
 SUFFIX = ".safetensors"
+PICKLES = (".pt", ".pth", ".ckpt", ".bin", ".pkl")
 Stamp = tuple[tuple[str, int, int], ...]
 
 
@@ -54,20 +55,30 @@ class FolderLibrary:
 
     def check_lora(self, entry: ModelEntry, ref: LoraRef) -> LoraRef:
         path = self.lora_path(ref)
-        lora_file.check(path, entry.spec)
+        lora_file.check(path, entry.spec, partly=ref.partly)
         return ref.model_copy(update={"sha256": self._hash(path)})
 
     def _hash(self, path: Path) -> str:
-        """A LoRA's hash, kept until the file changes: a form asks at every key."""
+        """A sound LoRA's hash, kept until the file changes: a form asks at every key."""
         stamp = _stamp(path)
         kept = self._hashes.get(path.name)
         if kept is None or kept[0] != stamp:
+            lora_file.check_numbers(path)
             kept = self._hashes[path.name] = (stamp, sha256(path))
         return kept[1]
 
     def lora_path(self, ref: LoraRef) -> Path:
         # Only a name that the folder itself lists: no separators, no links out of it.
         path = self._loras / ref.file
+        if path.suffix in PICKLES:
+            raise InvalidRequest(
+                Problem(
+                    code="lora_pickle",
+                    what=f"“{ref.file[:80]}” may hold code that would run when it is opened.",
+                    cure="Fetch the same LoRA as .safetensors.",
+                    field="loras",
+                )
+            )
         listed = ref.file in self.loras()
         if not listed or path.resolve().parent != self._loras.resolve():
             raise InvalidRequest(

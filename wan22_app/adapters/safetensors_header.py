@@ -48,6 +48,12 @@ def read_header(path: Path) -> dict[str, Tensor]:
     return _checked(_parsed(text), size - 8 - length)
 
 
+def data_start(path: Path) -> int:
+    """Where in the file the tensors' data begins: what their offsets count from."""
+    with path.open("rb") as file:
+        return 8 + int(struct.unpack("<Q", file.read(8))[0])
+
+
 def _parsed(text: bytes) -> dict[str, Any]:
     try:
         header = json.loads(text)

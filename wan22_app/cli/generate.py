@@ -36,11 +36,10 @@ NUMBERS = (
     ("seed", "random when left out"),
     ("tile", "VAE tile size in pixels, or auto"),
     ("chunk", "tokens that the transformer works on at a time, or auto"),
-    ("lora-strength", "-4 to 4"),
 )
 """Options that are validated with the request, so that page and command line say the same."""
 CHOSEN = ("model", "prompt", "negative-prompt", "precision", "vae-precision", "offload", "keep",
-          "may-reduce", "lora")  # fmt: skip
+          "may-reduce")  # fmt: skip
 """Options of other kinds that are fields of the request, too."""
 
 
@@ -71,7 +70,10 @@ def add_to(commands: Any) -> None:
         const=True,
         help="if memory runs out, also try lower precision, smaller, shorter",
     )
-    parser.add_argument("--lora", help="file name inside the LoRA folder; for a pair, either half")
+    parser.add_argument(
+        "--lora", action="append", default=[], metavar="NAME[:STRENGTH[:partly]]",
+        help="file inside the LoRA folder, for a pair either half; -4 to 4; may be given again",
+    )  # fmt: skip
     parser.add_argument("--out", type=Path, required=True, help="where to put the mp4")
     parser.set_defaults(command=generate)
 
@@ -108,6 +110,7 @@ def _fields(args: argparse.Namespace, app: Services) -> dict[str, object]:
     names = [*CHOSEN, *(name for name, _ in NUMBERS)]
     keys = [name.replace("-", "_") for name in names]
     fields: dict[str, object] = {key: getattr(args, key) for key in keys}
+    fields["loras"] = "\n".join(args.lora)
     if args.image is not None:
         image = app.images.accept(_read_image(args.image), args.background)
         focus = {"focus_x": args.focus_x, "focus_y": args.focus_y}

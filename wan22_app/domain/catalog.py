@@ -117,6 +117,8 @@ class ModelSpec(Value):
     negative_prompt: str
     precision: Precision
     attention_width: int
+    feed_forward: int
+    """Width inside a block's feed-forward."""
     blocks: int
     costs: Costs
 
@@ -192,6 +194,7 @@ T2V_A14B = ModelSpec(
     negative_prompt=OFFICIAL_NEGATIVE_PROMPT,
     precision="bf16",
     attention_width=5120,
+    feed_forward=13824,
     blocks=40,
     costs=_A14B_COSTS,
 )
@@ -229,6 +232,7 @@ TI2V_5B = ModelSpec(
     negative_prompt=OFFICIAL_NEGATIVE_PROMPT,
     precision="bf16",
     attention_width=3072,
+    feed_forward=14336,
     blocks=30,
     costs=_5B_COSTS,
 )
@@ -272,6 +276,7 @@ def _demo(real: ModelSpec, key: str) -> ModelSpec:
             "negative_prompt": "",
             "precision": "fp32",
             "attention_width": 128,
+            "feed_forward": 512,
             "blocks": 5,
             "costs": _demo_costs(real),
         }

@@ -16,7 +16,8 @@ PROMPT_LIMIT = 2000
 """Characters. The model's own limit is in tokens and is checked with its tokenizer."""
 MAX_SEED = 2**32 - 1
 MAX_STEPS = 200
-MAX_LORAS = 2  # the halves of one pair
+MAX_LORAS = 16
+"""Files of one request: eight pairs, which is more than keeps a picture sound."""
 
 OffloadChoice = Literal["auto", "none", "model", "block"]
 KeepChoice = Literal["auto", "all", "one"]
@@ -73,11 +74,15 @@ class ImageRef(Value):
 
 
 class LoraRef(Value):
-    """A LoRA file under ``loras/`` with its strength; ``sha256`` is filled in at submission."""
+    """A LoRA file under ``loras/`` with its strength; ``sha256`` is filled in at submission.
+
+    ``partly`` is the consent to use what fits of a file that the model has no place for in whole.
+    """
 
     file: str = Field(min_length=1, max_length=200)
     strength: Real = Field(default=1.0, ge=-4.0, le=4.0)
     expert: Literal["high", "low", "both"] = "both"
+    partly: bool = False
     sha256: str = ""
 
 
@@ -177,7 +182,7 @@ FIELD_NAMES = {
     "chunk": "Chunk of tokens",
     "may_reduce": "Smaller if memory runs out",
     "image": "Start image",
-    "loras": "LoRA",
+    "loras": "LoRAs",
 }
 
 _CURES = {
@@ -262,7 +267,7 @@ def _text_problem(field: str, name: str, reason: str) -> Problem:
     return Problem(code=f"bad_{field}", what=f"{name} {reason}.", cure="Use a number.", field=field)
 
 
-MORE_LORAS = ("That is more than one LoRA.", "Choose one file, or the two halves of one pair.")
+MORE_LORAS = (f"That is more than {MAX_LORAS} LoRA files.", "Take some off the list.")
 
 
 def refusals(spec: ModelSpec, request: GenerationRequest) -> Iterator[Problem]:
@@ -300,11 +305,15 @@ def refusals(spec: ModelSpec, request: GenerationRequest) -> Iterator[Problem]:
 
 
 def _lora_refusals(spec: ModelSpec, loras: tuple[LoraRef, ...]) -> Iterator[Problem]:
-    halves = [ref.expert for ref in loras]
-    if len(halves) > 1 and sorted(halves) != ["high", "low"]:
-        what, cure = MORE_LORAS
-        yield Problem(code="bad_loras", what=what, cure=cure, field="loras")
-    elif spec.experts == 1 and halves not in ([], ["both"]):
+    files = [(ref.file, ref.expert) for ref in loras]
+    if len(set(files)) < len(files):
+        yield Problem(
+            code="lora_twice",
+            what="One LoRA is on the list twice.",
+            cure="Take one of them off, and raise the other's strength.",
+            field="loras",
+        )
+    elif spec.experts == 1 and any(ref.expert != "both" for ref in loras):
         yield Problem(
             code="lora_pair",
             what=f"That LoRA is a pair for two experts; {spec.name} has one.",

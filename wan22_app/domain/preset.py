@@ -10,8 +10,8 @@ from wan22_app.domain.values import Value
 
 MOST_PRESETS = 50
 """For one person: a list that can still be read."""
-LEFT_OUT = frozenset({"prompt", "image", "seed", "loras"})
-FIELDS = tuple(sorted({*GenerationRequest.model_fields, "lora", "lora_strength"} - LEFT_OUT))
+LEFT_OUT = frozenset({"prompt", "image", "seed"})
+FIELDS = tuple(sorted(GenerationRequest.model_fields.keys() - LEFT_OUT))
 """Names of the form's fields that a preset may hold."""
 LONGEST_VALUE = 2000
 
@@ -26,13 +26,22 @@ def _printable(text: str) -> str:
 PresetName = Annotated[str, Field(max_length=60), AfterValidator(_printable)]
 
 
+def _one_lora(fields: dict[str, str]) -> dict[str, str]:
+    """Presets of before several LoRAs had a name and a strength."""
+    name, strength = fields.get("lora"), fields.get("lora_strength") or "1"
+    rest = {key: text for key, text in fields.items() if not key.startswith("lora")}
+    if not name:
+        return {**rest, **({"loras": fields["loras"]} if "loras" in fields else {})}
+    return {**rest, "loras": f"{name}:{strength}"}
+
+
 class Preset(Value):
     """``fields`` are texts as the form holds them; they are judged when a request is built."""
 
     id: str
     owner: str
     name: PresetName
-    fields: dict[str, str]
+    fields: Annotated[dict[str, str], AfterValidator(_one_lora)]
 
 
 def kept(fields: Mapping[str, object]) -> dict[str, str]:

@@ -1,17 +1,16 @@
 """Who predicts at which step: all transformers stay, or each is read in its turn."""
 
-from contextlib import ExitStack
 from typing import Any
 
 from wan22_app.domain.work import Work
 from wan22_app.engine.loading import EXPERTS, Loaded
-from wan22_app.engine.loras import Expert, applied
+from wan22_app.engine.loras import Expert, fit
 from wan22_app.engine.placement import give_back
 from wan22_app.engine.progress import Progress
 
 
 class Experts:
-    """The transformers of one run, with its LoRAs; a context that leaves none of those behind.
+    """The transformers of one run, with its LoRAs; those of a warm pipeline stay for the next.
 
     Where the plan keeps one part at a time, the expert at work lies in the pipeline's place for the
     first, and gives way before the next is read: both never lie in memory together.
@@ -24,11 +23,10 @@ class Experts:
         self._progress = progress
         self._alone = work.plan.keep == "one"
         self._now: Expert | None = None
-        self._loras = ExitStack()
 
     def __enter__(self) -> "Experts":
         if not self._alone:
-            self._apply({"high": "transformer", "low": "transformer_2"})
+            self._fit({"high": "transformer", "low": "transformer_2"})
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -43,15 +41,14 @@ class Experts:
             with self._progress.loading():
                 self._loaded.bring(EXPERTS[name == "low"], self._work.plan)
             self._now = name
-            self._apply({name: "transformer"})
+            self._fit({name: "transformer"})
         return self._pipeline.transformer
 
-    def _apply(self, targets: dict[Expert, str]) -> None:
+    def _fit(self, targets: dict[Expert, str]) -> None:
         work = self._work
-        self._loras.enter_context(applied(self._pipeline, targets, work.request.loras, work.loras))
+        fit(self._pipeline, targets, work.request.loras, work.loras)
 
     def _give_way(self) -> None:
-        self._loras.close()
         if self._now is not None:
             self._now = None
             self._loaded.put("transformer", None)

@@ -11,7 +11,7 @@ from wan22_app.domain.errors import Problem
 from wan22_app.domain.events import Failed
 from wan22_app.domain.work import Work
 from wan22_app.engine.loading import BadWeights
-from wan22_app.engine.loras import UselessLora
+from wan22_app.engine.loras import BadLora
 from wan22_app.engine.picture import BadImage
 
 Kind = Literal["request", "memory", "device", "weights", "storage", "internal"]
@@ -53,8 +53,8 @@ def _judge(error: BaseException, work: Work, stage: str) -> tuple[Kind, Problem]
         return "memory", _out_of_memory(error, stage, shortage)
     if _poisons(error, work):
         return "device", _device_fault(error, stage)
-    if isinstance(error, UselessLora):
-        return "request", _useless_lora(error, work)
+    if isinstance(error, BadLora):
+        return "request", _bad_lora(error, work)
     if isinstance(error, BadNumbers):
         return "request", _bad_numbers(error, work)
     if isinstance(error, BadImage):
@@ -114,12 +114,13 @@ def _device_fault(error: BaseException, stage: str) -> Problem:
     )
 
 
-def _useless_lora(error: BaseException, work: Work) -> Problem:
+def _bad_lora(error: BaseException, work: Work) -> Problem:
     return Problem(
-        code="lora_matched_nothing",
-        what=f"The LoRA {error} matched nothing in {work.entry.spec.name}.",
-        cause="It was probably made for another model.",
+        code="lora_unusable",
+        what=f"The LoRA {error} cannot be used with {work.entry.spec.name}.",
+        cause="It was made for another model, or the file is damaged or gone.",
         cure="Choose a LoRA for this model.",
+        evidence=_evidence(error.__cause__) if error.__cause__ else "",
         field="loras",
     )
 

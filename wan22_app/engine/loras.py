@@ -1,51 +1,108 @@
-"""One job's LoRAs, put in and taken out again without a trace."""
+"""A pipeline's LoRAs: put in once, made stronger or weaker in place, taken out without a trace."""
 
+import hashlib
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import Any, Literal
 
+import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from wan22_app.domain.generation import LoraRef
+from wan22_app.domain.lora_keys import Pair, read
 
-NAME = "lora{}"
 Expert = Literal["high", "low"]
+SECOND = "transformer_2"
+MISFIT = "size mismatch"
+"""What torch says of a matrix that is not of its module's size."""
 
 
-class UselessLora(Exception):
-    """Nothing in the file matched the model: it would silently do nothing."""
+class BadLora(Exception):
+    """The file cannot be used with this model; the text is its name, the cause says why."""
 
 
-@contextmanager
-def applied(
+def fit(
     pipeline: Any,
     targets: Mapping[Expert, str],
     refs: Sequence[LoraRef],
     paths: Sequence[str],
-) -> Iterator[None]:
-    """The pipeline with these LoRAs; the base comes back to the bit afterwards.
+) -> None:
+    """Let each transformer have exactly these LoRAs, in these strengths.
 
-    ``targets`` says under which name each expert lies in the pipeline.
+    ``targets`` says under which name each expert lies in the pipeline. What is there already stays
+    and gets its new strength, so a change of strength reads nothing; what is not wanted goes, and
+    with the last one the base is back to the bit.
     """
-    try:
-        for index, (ref, path) in enumerate(zip(refs, paths, strict=True)):
-            _load(pipeline, targets, NAME.format(index), ref, path)
-        yield
-    finally:
-        if refs:
-            pipeline.unload_lora_weights()
-
-
-def _load(pipeline: Any, targets: Mapping[Expert, str], name: str, ref: LoraRef, path: str) -> None:
-    weights = load_file(path)
     for expert, target in targets.items():
         transformer = getattr(pipeline, target)
-        if transformer is None or ref.expert not in ("both", expert):
+        if transformer is None:
             continue
-        low = target == "transformer_2"
-        pipeline.load_lora_weights(
-            dict(weights), adapter_name=name, load_into_transformer_2=low, use_safetensors=True
-        )
-        if name not in getattr(transformer, "peft_config", {}):
-            raise UselessLora(ref.file)
-        transformer.set_adapters([name], [ref.strength])
+        wanted = {
+            _name(ref, path): (ref, path)
+            for ref, path in zip(refs, paths, strict=True)
+            if ref.expert in ("both", expert)
+        }
+        _drop(transformer, wanted)
+        for name in wanted.keys() - _there(transformer):
+            _add(pipeline, target, name, *wanted[name])
+        if wanted:
+            names = list(wanted)
+            transformer.set_adapters(names, [wanted[name][0].strength for name in names])
+
+
+def _name(ref: LoraRef, path: str) -> str:
+    """Another one for another content or file; peft takes no dots."""
+    return f"lora_{hashlib.sha256((ref.sha256 + path).encode()).hexdigest()[:16]}"
+
+
+def _there(transformer: Any) -> set[str]:
+    return set(getattr(transformer, "peft_config", {}))
+
+
+def _drop(transformer: Any, wanted: Mapping[str, object]) -> None:
+    there = _there(transformer)
+    if there and not there & wanted.keys():
+        # The plain modules come back, not only switched off adapters.
+        transformer.unload_lora()
+    elif gone := there - wanted.keys():
+        transformer.delete_adapters(list(gone))
+
+
+def _add(pipeline: Any, target: str, name: str, ref: LoraRef, path: str) -> None:
+    try:
+        with warnings.catch_warnings():
+            # peft takes a second adapter for a mistake; where warnings are errors, it would be one.
+            warnings.filterwarnings("ignore", "Already found a `peft_config`", UserWarning)
+            pipeline.load_lora_weights(
+                dict(_weights(path)), adapter_name=name, use_safetensors=True,
+                load_into_transformer_2=target == SECOND,
+            )  # fmt: skip
+    except (OSError, SafetensorError, ValueError, KeyError) as error:
+        raise BadLora(ref.file) from error
+    except RuntimeError as error:
+        # A want of memory is one, too, and no fault of the file.
+        if MISFIT not in str(error):
+            raise
+        raise BadLora(ref.file) from error
+    if name not in _there(getattr(pipeline, target)):
+        raise BadLora(ref.file)
+
+
+def _weights(path: str) -> Iterator[tuple[str, torch.Tensor]]:
+    """The file's matrices under diffusers' names, each alpha worked into its second matrix."""
+    tensors = load_file(path)
+    for module, pair in read(tensors).pairs.items():
+        if pair.whole:
+            down, up = tensors[pair.down], tensors[pair.up]
+            yield f"transformer.{module}.lora_A.weight", down
+            yield f"transformer.{module}.lora_B.weight", _scaled(tensors, pair, up, len(down))
+
+
+def _scaled(
+    tensors: Mapping[str, torch.Tensor], pair: Pair, up: torch.Tensor, rank: int
+) -> torch.Tensor:
+    """Alpha over rank is the factor that the file was trained with; without one it is 1."""
+    if not pair.alpha:
+        return up
+    return (up.float() * (tensors[pair.alpha].float().item() / rank)).to(up.dtype)

@@ -1,6 +1,6 @@
 """From a filled-in form to a queued job."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from wan22_app.domain import loras
@@ -14,7 +14,7 @@ from wan22_app.domain.errors import (
     UserError,
 )
 from wan22_app.domain.estimate import estimate_stages, seconds
-from wan22_app.domain.generation import GenerationRequest, Geometry, LoraRef, geometry
+from wan22_app.domain.generation import GenerationRequest, Geometry, geometry
 from wan22_app.domain.job import Job, JobState
 from wan22_app.domain.memory import plan_memory
 from wan22_app.domain.plan import Device, MemoryPlan, WontFit
@@ -150,7 +150,9 @@ class Submission:
         entry = self._around.library.entry(str(values.pop("model", "")))
         values["loras"] = tuple(
             self._around.library.check_lora(entry, ref)
-            for ref in _loras(values, self._around.library.loras())
+            for ref in loras.references(
+                loras.choices(str(values.pop("loras", None) or "")), self._around.library.loras()
+            )
         )
         given = {name: value for name, value in values.items() if value not in (None, "")}
         emptied = {name: value for name, value in values.items() if name not in given}
@@ -184,26 +186,3 @@ def wont_fit_problem(short: WontFit) -> Problem:
         what=f"{memory} is too small: about {needed:.1f} of {available:.1f} GB are needed.",
         cure=short.cure,
     )
-
-
-def _loras(values: dict[str, object], files: Sequence[str]) -> list[LoraRef]:
-    """Take the LoRA's form fields out of ``values``; two references for a pair, or none."""
-    name = str(values.pop("lora", "") or "").strip()
-    strength = values.pop("lora_strength", None)
-    given = {} if strength in (None, "") else {"strength": strength}
-    if not name:
-        return []
-    # A star that stands for nothing is refused like any name that is not there.
-    chosen = loras.parts(name, files) or ((name, "both"),)
-    try:
-        return [LoraRef.model_validate({"file": file, "expert": expert, **given})
-                for file, expert in chosen]  # fmt: skip
-    except ValueError as error:
-        raise InvalidRequest(
-            Problem(
-                code="bad_loras",
-                what=f"The LoRA strength cannot be “{str(strength)[:40]}”.",
-                cure="Use a number from -4 to 4.",
-                field="lora_strength",
-            )
-        ) from error

@@ -104,3 +104,11 @@ def empty(text: str, icon: str = "inbox") -> rx.Component:
         padding="32px 16px",
         width="100%",
     )
+
+
+def icon_button(icon: str, label: str, **props: object) -> rx.Component:
+    """A quiet button that shows a sign and says its name."""
+    return rx.icon_button(
+        rx.icon(icon, size=16), variant="soft", color_scheme="gray", aria_label=label, title=label,
+        **props,
+    )  # fmt: skip

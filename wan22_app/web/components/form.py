@@ -6,6 +6,7 @@ from wan22_app.web import words
 from wan22_app.web.choices import ModelView
 from wan22_app.web.components.enhance import prompt_tools
 from wan22_app.web.components.fields import below, buttons, choice, labelled, number
+from wan22_app.web.components.loras import lora_field
 from wan22_app.web.components.preferences import preset_menu
 from wan22_app.web.components.start_image import image_field
 from wan22_app.web.live import LiveState
@@ -142,10 +143,9 @@ def advanced() -> rx.Component:
             choice("keep", words.PARTS_KEPT, ["auto", "all", "one"]),
             number("tile", words.TILE),
             number("chunk", words.CHUNK),
-            lora_field(),
-            number("lora_strength", words.STRENGTH),
             class_name="wan-fields",
         ),
+        rx.box(lora_field(), margin_top="16px"),
         rx.box(negative_field(), margin_top="16px"),
         consent(),
         rx.button(
@@ -176,23 +176,6 @@ def consent() -> rx.Component:
         ),
         rx.el.div(words.MAY_REDUCE_HINT, class_name="wan-hint", id="may_reduce-hint"),
         margin_top="16px",
-    )
-
-
-def lora_field() -> rx.Component:
-    """One LoRA out of the folder."""
-    return labelled(
-        "loras",
-        words.LORA,
-        rx.select.root(
-            rx.select.trigger(id="loras", width="100%", aria_label=words.LORA),
-            rx.select.content(
-                rx.select.item(words.LORA_NONE, value=words.LORA_NONE),
-                rx.foreach(FormState.loras, lambda name: rx.select.item(name, value=name)),
-            ),
-            value=rx.cond(FormState.lora == "", words.LORA_NONE, FormState.lora),
-            on_change=lambda value: FormState.change("lora", value),
-        ),
     )
 
 

@@ -4,7 +4,7 @@ import reflex as rx
 
 from wan22_app.web import words
 from wan22_app.web.components import jobs
-from wan22_app.web.layout import empty
+from wan22_app.web.layout import empty, icon_button
 from wan22_app.web.live import LiveState
 from wan22_app.web.state.detail import DetailState
 from wan22_app.web.state.queue import QueueState, StoryLine
@@ -20,14 +20,6 @@ class DragItem(rx.el.Li):
     on_drag_start: rx.EventHandler[rx.event.no_args_event_spec]
     on_drag_over: rx.EventHandler[rx.event.no_args_event_spec]
     on_drop: rx.EventHandler[rx.event.no_args_event_spec]
-
-
-def icon_button(icon: str, label: str, **props: object) -> rx.Component:
-    """A quiet button that shows a sign and says its name."""
-    return rx.icon_button(
-        rx.icon(icon, size=16), variant="soft", color_scheme="gray", aria_label=label, title=label,
-        **props,
-    )  # fmt: skip
 
 
 def running_card(job: rx.Var[JobView]) -> rx.Component:

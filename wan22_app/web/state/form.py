@@ -18,6 +18,7 @@ from wan22_app.web.choices import ModelView
 from wan22_app.web.counter import Counted, counted
 from wan22_app.web.pictures import from_draft
 from wan22_app.web.security import Policy, is_text, person_of, policy
+from wan22_app.web.state.lora_list import LoraList
 from wan22_app.web.state.stage import StageState
 from wan22_app.web.state.start_image import StartImage
 from wan22_app.web.verdict import VerdictView, problems_text, verdict_view, without_weights
@@ -25,12 +26,12 @@ from wan22_app.web.verdict import VerdictView, problems_text, verdict_view, with
 TEXT_FIELDS = (
     "prompt", "negative_prompt", "width", "height", "frames", "fps", "steps", "guidance",
     "guidance_low", "shift", "seed", "precision", "vae_precision", "offload", "keep",
-    "tile", "chunk", "may_reduce", "lora", "lora_strength",
+    "tile", "chunk", "may_reduce", "loras",
 )  # fmt: skip
 LONGEST = 5000
 
 
-class FormState(StartImage, rx.State):
+class FormState(StartImage, LoraList, rx.State):
     """One tab's form. Fields are the texts that were typed; the domain judges them."""
 
     model: str = ""
@@ -52,12 +53,9 @@ class FormState(StartImage, rx.State):
     tile: str = "auto"
     chunk: str = "auto"
     may_reduce: str = "False"
-    lora: str = ""
-    lora_strength: str = "1.0"
 
     models: list[ModelView] = []
     chosen: ModelView = ModelView()
-    loras: list[str] = []
     shapes: list[str] = []
     qualities: list[str] = []
     lengths: list[str] = []
@@ -87,7 +85,7 @@ class FormState(StartImage, rx.State):
         """A field was typed into or chosen."""
         if name not in TEXT_FIELDS or not isinstance(value, str) or len(value) > LONGEST:
             return
-        setattr(self, name, "" if name == "lora" and value == words.LORA_NONE else value)
+        setattr(self, name, value)
         self._touched = self._touched or name == "prompt"
         self._mark_choices()
         await self._judge()
@@ -155,7 +153,8 @@ class FormState(StartImage, rx.State):
         for entry in await asyncio.to_thread(services().library.entries):
             if entry.spec.key == self.model:
                 self._choose(entry)
-        self.seed, self.lora, self.lora_strength = "", "", "1.0"
+        self.seed = self.loras = ""
+        self._show_loras()
         await self._judge()
 
     @rx.event
@@ -197,7 +196,7 @@ class FormState(StartImage, rx.State):
         entries = await asyncio.to_thread(services().library.entries)
         ready_first = sorted(entries, key=lambda entry: not entry.ready)
         self.models = [choices.model_view(entry) for entry in ready_first]
-        self.loras = loras.offered(await asyncio.to_thread(services().library.loras))
+        self.lora_offers = loras.offered(await asyncio.to_thread(services().library.loras))
         self.key = self.key or secrets.token_hex(16)
         if not self.model:
             self._choose(next(iter(ready_first)))
@@ -210,10 +209,9 @@ class FormState(StartImage, rx.State):
             if entry.spec.key == request.model:
                 self._choose(entry)
         values = request.model_dump(exclude={"model", "image", "loras"})
-        self._fill({name: "" if v is None else str(v) for name, v in values.items()})
+        texts = {name: "" if v is None else str(v) for name, v in values.items()}
+        self._fill({**texts, "loras": loras.written(loras.chosen(request.loras))})
         self._set_image(request.image)
-        self.lora = loras.name_of(request.loras)
-        self.lora_strength = str(request.loras[0].strength) if request.loras else "1.0"
         await self._judge()
 
     async def _start_from(self, image: ImageRef, maker: str) -> None:
@@ -271,6 +269,7 @@ class FormState(StartImage, rx.State):
         for name in TEXT_FIELDS:
             if name in values and len(values[name]) <= LONGEST:
                 setattr(self, name, values[name])
+        self._show_loras()
         self._mark_choices()
 
     def _set_size(self, size: Size) -> None:
@@ -315,6 +314,7 @@ class FormState(StartImage, rx.State):
             errors["image"] = self._image_fault
         if errors != self.errors:
             self.errors = errors
+        self.part_asked = any(p.code == "lora_partly" for p in verdict.problems)
         view = verdict_view(verdict, pristine=pristine)
         if not self.chosen.ready and self.chosen.key:
             view = await self._without_weights(view)

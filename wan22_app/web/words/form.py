@@ -39,8 +39,12 @@ VAE_PRECISION = "Decoder precision"
 PARTS_KEPT = "Model in memory"
 CHUNK = "Chunk of tokens"
 LORA = "LoRA"
-LORA_NONE = "none"
-STRENGTH = "LoRA strength"
+LORAS = "LoRAs"
+LORA_ADD = "Add a LoRA"
+LORA_NONE_HERE = "The LoRA folder is empty."
+LORA_STRENGTH = "Strength"
+LORA_REMOVE = "Take off"
+LORA_PARTLY = "Use what fits of it"
 HINTS = {
     "width": "pixels",
     "height": "pixels",
@@ -52,7 +56,7 @@ HINTS = {
     "shift": "higher spends more steps on motion",
     "tile": "auto, or pixels: smaller needs less memory",
     "chunk": "auto, or tokens: fewer need less memory",
-    "lora_strength": "-4 to 4",
+    "loras": "strength 1 is as it was trained, 0 is off, -4 to 4",
 }
 MAY_REDUCE = "If memory runs out, also try smaller"
 MAY_REDUCE_HINT = (
