@@ -12,10 +12,12 @@ from wan22_app.domain.errors import (
     QuotaReached,
     UserError,
 )
-from wan22_app.domain.job import JobState
+from wan22_app.domain.generation import MAX_SEED
+from wan22_app.domain.job import Job, JobState
 from wan22_app.domain.plan import Device, Host
 
 FIELDS: dict[str, object] = {"model": "demo-t2v", "prompt": "a red ball"}
+MOST = 10
 STRANGER = Person(id="eve", name="Eve")
 
 
@@ -56,6 +58,10 @@ def test_an_empty_seed_is_drawn_and_recorded(world: World, person: Person) -> No
         ({"loras": "good.safetensors:4.5"}, "loras"),
         ({"loras": ":1"}, "loras"),
         ({"loras": "good.safetensors\ngood.safetensors:0.5"}, "loras"),
+        ({"count": "0"}, "count"),
+        ({"count": "17"}, "count"),
+        ({"count": "two"}, "count"),
+        ({"count": "0000000002"}, "count"),
         ({"model": "demo-i2v"}, "image"),
         ({"model": "nonsense"}, "model"),
     ],
@@ -66,9 +72,37 @@ def test_what_is_refused_is_refused_before_and_at_submission(
     problems = world.submission().check(person, {**FIELDS, **fields}).problems
     assert [problem.field or "model" for problem in problems] == [field]
     with pytest.raises(UserError):
-        submit(world, person, **fields)
+        batch(world, person, **fields)
     assert world.jobs.queue(person) == []
     assert world.bell.rings == 0
+
+
+def batch(world: World, person: Person, key: str = "batch-key", **fields: object) -> list[Job]:
+    return list(world.submission().submit_batch(person, {**FIELDS, **fields}, key))
+
+
+def test_a_batch_is_jobs_that_differ_in_their_seed(world: World, person: Person) -> None:
+    jobs = batch(world, person, count="3", seed=str(MAX_SEED))
+    assert [job.request.seed for job in jobs] == [MAX_SEED, 0, 1]
+    assert len({job.request.model_copy(update={"seed": 0}) for job in jobs}) == 1
+    assert [job.id for job in world.jobs.queue(person)] == [job.id for job in jobs]
+    assert "2 of 3" in world.jobs.story(person, jobs[1].id)[0].text
+    assert batch(world, person, count="3", seed="7") == jobs, "the same click once more"
+    assert world.bell.rings == 2
+
+
+def test_a_batch_before_the_others_keeps_its_own_order(world: World, person: Person) -> None:
+    waiting = submit(world, person, key="before")
+    jobs = world.submission().submit_batch(person, {**FIELDS, "count": "3"}, "more", first=True)
+    assert [job.id for job in world.jobs.queue(person)] == [*(job.id for job in jobs), waiting]
+
+
+def test_a_batch_that_is_too_many_queues_none(world: World, person: Person) -> None:
+    submit(world, person, key="before")
+    with pytest.raises(QuotaReached):
+        batch(world, person, count=str(MOST))
+    assert len(world.jobs.queue(person)) == 1
+    assert len(batch(world, person, count=str(MOST - 1))) == MOST - 1
 
 
 def test_a_text_longer_than_the_model_reads_is_counted(world: World, person: Person) -> None:

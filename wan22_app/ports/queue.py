@@ -51,6 +51,11 @@ class JobStore(Protocol):
         """Insert a queued job, or return the one with the same key. Raises QuotaReached."""
         ...
 
+    def add_all(self, person: Person, news: Sequence[NewJob], most_waiting: int) -> Sequence[Job]:
+        """Insert queued jobs in this order, all or none of them; those whose keys are known are
+        returned as they are. Raises QuotaReached."""
+        ...
+
     def get(self, person: Person, job_id: str) -> Job: ...
 
     def changed(self, after: int) -> Sequence[Job]:

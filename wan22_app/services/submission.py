@@ -1,6 +1,6 @@
 """From a filled-in form to a queued job."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from wan22_app.domain import loras
@@ -14,7 +14,7 @@ from wan22_app.domain.errors import (
     UserError,
 )
 from wan22_app.domain.estimate import estimate_stages, seconds
-from wan22_app.domain.generation import GenerationRequest, Geometry, geometry
+from wan22_app.domain.generation import MAX_SEED, GenerationRequest, Geometry, geometry
 from wan22_app.domain.job import Job, JobState
 from wan22_app.domain.memory import plan_memory
 from wan22_app.domain.plan import Device, MemoryPlan, WontFit
@@ -31,6 +31,10 @@ from wan22_app.ports import (
     Secrets,
 )
 from wan22_app.services.planning import Planning
+
+BATCH = "Queued, {number} of {all} that differ in their seed."
+MOST_AT_ONCE = 16
+"""Videos of one form."""
 
 
 class Verdict(Value):
@@ -111,19 +115,38 @@ class Submission:
         Raises InvalidRequest, ModelUnavailable, QuotaReached, or UserError when the outputs
         folder cannot be written.
         """
+        return self.submit_batch(person, {**fields, "count": ""}, key, first=first)[0]
+
+    def submit_batch(
+        self, person: Person, fields: Mapping[str, object], key: str, *, first: bool = False
+    ) -> Sequence[Job]:
+        """Queue as many jobs as the field ``count`` says, all or none, one seed after the other.
+
+        The first has the seed that was asked for, or a random one. Raises as ``submit``.
+        """
         entry, request = self._request(fields)
-        return self._queue(person, entry, NewJob(request=request, key=key, first=first))
+        seeds = [(request.seed + more) % (MAX_SEED + 1) for more in range(count_of(fields))]
+        news = [
+            NewJob(
+                request=request.model_copy(update={"seed": seed}),
+                key=key if number == 1 else f"{key}-{number}",
+                first=first,
+                told="Queued." if len(seeds) == 1 else BATCH.format(number=number, all=len(seeds)),
+            )
+            for number, seed in enumerate(seeds, 1)
+        ]
+        return self._queue(person, entry, news)
 
     def enqueue(self, person: Person, new: NewJob) -> Job:
         """Queue what was judged before, if this machine can still make it. Raises as ``submit``."""
-        return self._queue(person, self._around.library.entry(new.request.model), new)
+        return self._queue(person, self._around.library.entry(new.request.model), [new])[0]
 
-    def _queue(self, person: Person, entry: ModelEntry, new: NewJob) -> Job:
-        self._require_room(entry, new.request)
-        job = self._stores.jobs.add(person, new, self._most_waiting)
-        if job.state is JobState.QUEUED:
+    def _queue(self, person: Person, entry: ModelEntry, news: Sequence[NewJob]) -> Sequence[Job]:
+        self._require_room(entry, news[0].request)
+        jobs = self._stores.jobs.add_all(person, news, self._most_waiting)
+        if any(job.state is JobState.QUEUED for job in jobs):
             self._around.bell.ring()
-        return job
+        return jobs
 
     def _require_room(self, entry: ModelEntry, request: GenerationRequest) -> None:
         """Refuse now what could only fail at night: no weights, no space, not enough memory."""
@@ -147,6 +170,8 @@ class Submission:
     def _request(self, fields: Mapping[str, object]) -> tuple[ModelEntry, GenerationRequest]:
         """The entry and the validated request behind raw form fields."""
         values = dict(fields)
+        count_of(values)
+        values.pop("count", None)
         entry = self._around.library.entry(str(values.pop("model", "")))
         values["loras"] = tuple(
             self._around.library.check_lora(entry, ref)
@@ -175,6 +200,21 @@ class Submission:
                         field=field,
                     )
                 )
+
+
+def count_of(fields: Mapping[str, object]) -> int:
+    """How many videos a form asks for; blank is one. Raises InvalidRequest."""
+    text = str(fields.get("count") or "1").strip()
+    if text.isascii() and text.isdigit() and len(text) < 4 and 1 <= int(text) <= MOST_AT_ONCE:
+        return int(text)
+    raise InvalidRequest(
+        Problem(
+            code="bad_count",
+            what=f"The number of videos cannot be “{text[:20]}”.",
+            cure=f"Use 1 to {MOST_AT_ONCE}.",
+            field="count",
+        )
+    )
 
 
 def wont_fit_problem(short: WontFit) -> Problem:

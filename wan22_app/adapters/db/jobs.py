@@ -53,18 +53,23 @@ class SqlJobStore:
     # People's side
 
     def add(self, person: Person, new: NewJob, most_waiting: int) -> Job:
-        def work(session: Session) -> Job:
+        return self.add_all(person, [new], most_waiting)[0]
+
+    def add_all(self, person: Person, news: Sequence[NewJob], most_waiting: int) -> Sequence[Job]:
+        def work(session: Session) -> Sequence[Job]:
             # One submission of a person at a time, where the database lets writers overlap: two
             # clicks must find each other's row, and two tabs must not both take the last place.
             session.get(PersonRow, person.id, with_for_update=True)
-            twin = session.exec(
-                select(JobRow).where(JobRow.owner == person.id, JobRow.key == new.key)
-            ).first()
-            if twin is not None:
-                return job_of(twin)
-            if self._waiting(session, person) >= most_waiting:
+            keys = [new.key for new in news]
+            query = select(JobRow).where(JobRow.owner == person.id, col(JobRow.key).in_(keys))
+            rows = {row.key: row for row in session.exec(query)}
+            fresh = [new for new in news if new.key not in rows]
+            if fresh and self._waiting(session, person) + len(fresh) > most_waiting:
                 raise QuotaReached(too_many(most_waiting))
-            return job_of(self._insert(session, person, new))
+            # Each goes before all that wait, so the last of a batch has to go there first.
+            for new in reversed(fresh) if fresh and fresh[0].first else fresh:
+                rows[new.key] = self._insert(session, person, new)
+            return [job_of(rows[key]) for key in keys]
 
         return write(self._engine, work)
 

@@ -29,7 +29,7 @@ def form() -> rx.Component:
             gap="16px",
         ),
         rx.flex(
-            seed_field(),
+            rx.flex(seed_field(), count_field(), gap="16px", align="start", wrap="wrap"),
             preset_menu(),
             justify="between",
             align="end",
@@ -112,7 +112,7 @@ def seed_field() -> rx.Component:
                 input_mode="numeric",
                 aria_invalid=FormState.errors.contains("seed"),
                 aria_describedby="seed-error",
-                width="176px",
+                width="152px",
             ),
             rx.icon_button(
                 rx.icon("dices", size=18), on_click=FormState.throw_dice, variant="soft",
@@ -122,6 +122,11 @@ def seed_field() -> rx.Component:
         ),
         below("seed"),
     )  # fmt: skip
+
+
+def count_field() -> rx.Component:
+    """How many videos of this form, each with the next seed."""
+    return rx.box(number("count", words.COUNT), width="88px")
 
 
 def advanced() -> rx.Component:

@@ -26,7 +26,7 @@ from wan22_app.web.verdict import VerdictView, problems_text, verdict_view, with
 TEXT_FIELDS = (
     "prompt", "negative_prompt", "width", "height", "frames", "fps", "steps", "guidance",
     "guidance_low", "shift", "seed", "precision", "vae_precision", "offload", "keep",
-    "tile", "chunk", "may_reduce", "loras",
+    "tile", "chunk", "may_reduce", "loras", "count",
 )  # fmt: skip
 LONGEST = 5000
 
@@ -46,6 +46,7 @@ class FormState(StartImage, LoraList, rx.State):
     guidance_low: str = ""
     shift: str = ""
     seed: str = ""
+    count: str = "1"
     precision: str = "bf16"
     vae_precision: str = "fp32"
     offload: str = "auto"
@@ -153,7 +154,7 @@ class FormState(StartImage, LoraList, rx.State):
         for entry in await asyncio.to_thread(services().library.entries):
             if entry.spec.key == self.model:
                 self._choose(entry)
-        self.seed = self.loras = ""
+        self.seed, self.count, self.loras = "", "1", ""
         self._show_loras()
         await self._judge()
 
@@ -167,15 +168,17 @@ class FormState(StartImage, LoraList, rx.State):
         self.sending = True
         yield
         try:
-            await asyncio.to_thread(
-                services().submission.submit, person_of(self), self._fields(), key, first=self.first
-            )
+            jobs = await asyncio.to_thread(
+                services().submission.submit_batch,
+                person_of(self), self._fields(), key, first=self.first,
+            )  # fmt: skip
         except UserError as error:
             self._show(error)
         else:
             self.key, self.first = secrets.token_hex(16), False
             await self._judge()
-            yield [StageState.follow, rx.toast.success(words.QUEUED)]
+            queued = words.QUEUED if len(jobs) == 1 else words.QUEUED_ALL.format(count=len(jobs))
+            yield [StageState.follow, rx.toast.success(queued)]
         finally:
             self.sending = False
 

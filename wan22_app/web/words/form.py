@@ -56,6 +56,7 @@ HINTS = {
     "shift": "higher spends more steps on motion",
     "tile": "auto, or pixels: smaller needs less memory",
     "chunk": "auto, or tokens: fewer need less memory",
+    "count": "each with another seed",
     "loras": "strength 1 is as it was trained, 0 is off, -4 to 4",
 }
 MAY_REDUCE = "If memory runs out, also try smaller"
@@ -81,6 +82,8 @@ SAY_SOMETHING = "Say what should happen, and this is ready."
 MADE = "Made at {made}, cropped to {asked}."
 MADE_FRAMES = "Made with {made} frames, {asked} are kept."
 QUEUED = "Queued"
+QUEUED_ALL = "{count} videos queued"
+COUNT = "Videos"
 SENT_CANCEL = "Cancelling"
 PRESETS = "Presets"
 PRESET_HINT = "Keeps everything but prompt, image and seed."
