@@ -36,6 +36,7 @@ from wan22_app.adapters.videos import PyavVideos
 from wan22_app.config_file import config_file
 from wan22_app.domain.backup import LORAS, OUTPUTS, UPLOADS
 from wan22_app.domain.errors import CannotStart, Problem
+from wan22_app.domain.output import LIBRARIES
 from wan22_app.ports import Clock, Images, JobStore, Library, OutputStore, Probe
 from wan22_app.services import submission
 from wan22_app.services.backup import Backup, Restore
@@ -52,9 +53,10 @@ from wan22_app.services.monitoring import Monitoring
 from wan22_app.services.planning import Planning
 from wan22_app.services.preferences import Preferences
 from wan22_app.services.queue import Queue
-from wan22_app.services.recipes import Recipes
+from wan22_app.services.recipes import Here, Recipes
 from wan22_app.services.retrying import Retrying
 from wan22_app.services.submission import Stores, Submission
+from wan22_app.services.verification import Verification
 from wan22_app.services.weights import Weights
 from wan22_app.settings import PROJECT, Settings
 
@@ -69,6 +71,7 @@ class Services:
     queue: Queue
     gallery: Gallery
     recipes: Recipes
+    verification: Verification
     weights: Weights
     doctor: Doctor
     monitoring: Monitoring
@@ -142,13 +145,16 @@ def build_services(settings: Settings) -> Services:
     )
     submitting = Submission(Stores(jobs, outputs, downloads), around, settings.max_waiting)
     latents = FolderLatents(settings.latents)
+    videos = PyavVideos(settings.uploads)
+    recipes = Recipes(gallery, videos, images, library, Here(probe.device, libraries()))
     return Services(
         settings=settings,
         submission=submitting,
         retrying=Retrying(jobs, latents, library, planning, submitting),
         queue=Queue(jobs, files, bell),
         gallery=gallery,
-        recipes=Recipes(gallery, PyavVideos(settings.uploads), images, library),
+        recipes=recipes,
+        verification=Verification(recipes, videos, submitting, gallery),
         weights=Weights(downloads, library, bell),
         doctor=Doctor(probe, library, files, _inspections(settings)),
         monitoring=Monitoring(probe, SqlFigureStore(engine), clock),
@@ -162,6 +168,11 @@ def build_services(settings: Settings) -> Services:
         probe=probe,
         clock=clock,
     )
+
+
+def libraries() -> dict[str, str]:
+    """What computes here, by the packages' own metadata, so that torch stays unimported."""
+    return {name: version(name) for name in LIBRARIES}
 
 
 def computing_versions() -> str:

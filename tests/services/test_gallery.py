@@ -16,11 +16,13 @@ from wan22_app.adapters.db.outputs import SqlOutputStore
 from wan22_app.adapters.files import FolderOutputFiles
 from wan22_app.dispatcher import BinKeeper
 from wan22_app.domain.account import Person
+from wan22_app.domain.comparison import Comparison
 from wan22_app.domain.errors import InvalidRequest, NotFound, Problem, UserError
 from wan22_app.domain.generation import ImageRef, LoraRef
 from wan22_app.domain.output import Output, Recipe
+from wan22_app.domain.plan import Device
 from wan22_app.services.gallery import BIN, KEPT_IN_BIN, Gallery
-from wan22_app.services.recipes import Recipes
+from wan22_app.services.recipes import Here, Recipes
 
 Publish = Callable[[str], Output]
 
@@ -131,6 +133,9 @@ def test_a_file_removed_by_hand_is_said_and_breaks_nothing(
     assert refusal.value.problem.code == "file_gone"
 
 
+HERE = Here(lambda: Device(kind="cpu", name="a processor"), {"torch": "2.13.0", "diffusers": "1"})
+
+
 class ScriptedVideos:
     """Videos that hold what the test says."""
 
@@ -144,6 +149,9 @@ class ScriptedVideos:
     def frame(self, path: Path, seconds: float) -> bytes:
         self.asked.append((path, seconds))
         return b"png"
+
+    def compare(self, one: Path, other: Path) -> Comparison:
+        return Comparison(frames=1, others=1)
 
     def brought(self, data: bytes) -> Recipe:
         raise InvalidRequest(Problem(code="video_no_recipe", what="None."))
@@ -169,7 +177,7 @@ def a_recipe(**fields: object) -> Recipe:
     request = a_request().model_copy(update=fields)
     return Recipe(
         demo=True, request=request, plan=PLAN.placement, revision="", latents_sha256="1" * 64,
-        versions={}, device="cpu",
+        versions={"wan22_app": "0", **HERE.versions}, device="cpu",
     )  # fmt: skip
 
 
@@ -178,12 +186,12 @@ def codes(recipes: Recipes, recipe: Recipe) -> list[str]:
 
 
 def test_a_recipe_of_this_machine_differs_in_nothing(gallery: Gallery) -> None:
-    recipes = Recipes(gallery, ScriptedVideos(), FakeImages(), FakeLibrary())
+    recipes = Recipes(gallery, ScriptedVideos(), FakeImages(), FakeLibrary(), HERE)
     assert codes(recipes, a_recipe()) == []
 
 
 def test_each_difference_is_said(gallery: Gallery) -> None:
-    here = Recipes(gallery, ScriptedVideos(), NoImages(), OtherLora())
+    here = Recipes(gallery, ScriptedVideos(), NoImages(), OtherLora(), HERE)
     image = ImageRef(sha256="0" * 64, width=4, height=4)
     lora = LoraRef(file="good.safetensors", sha256="f" * 64)
     assert codes(here, a_recipe(model="somewhere-else")) == ["model_unknown"]
@@ -193,16 +201,21 @@ def test_each_difference_is_said(gallery: Gallery) -> None:
     assert codes(here, a_recipe(loras=(absent,))) == ["no_such_lora"]
     assert codes(here, a_recipe(image=image)) == ["image_elsewhere"]
     missing = Recipes(
-        gallery, ScriptedVideos(), FakeImages(), FakeLibrary(missing={a_request().model})
+        gallery, ScriptedVideos(), FakeImages(), FakeLibrary(missing={a_request().model}), HERE
     )
     assert codes(missing, a_recipe()) == ["weights_missing"]
+    elsewhere = a_recipe().model_copy(update={"device": "NVIDIA RTX 4090"})
+    assert codes(here, elsewhere) == ["other_device"]
+    older = a_recipe().model_copy(update={"versions": {**HERE.versions, "torch": "2.12.0"}})
+    (problem,) = here.differences(older)
+    assert (problem.code, problem.cause) == ("other_versions", "torch 2.12.0, here 2.13.0.")
 
 
 def test_a_recipe_and_a_frame_need_the_file(
     gallery: Gallery, person: Person, publish: Publish, tmp_path: Path
 ) -> None:
     videos = ScriptedVideos(a_recipe())
-    recipes = Recipes(gallery, videos, FakeImages(), FakeLibrary())
+    recipes = Recipes(gallery, videos, FakeImages(), FakeLibrary(), HERE)
     output = publish("1")
     assert recipes.of(person, output.id) == a_recipe()
     recipes.frame(person, output.id, 0.5)
@@ -216,7 +229,7 @@ def test_a_recipe_and_a_frame_need_the_file(
 def test_a_strangers_output_is_none(gallery: Gallery, publish: Publish) -> None:
     output = publish("1")
     eve = Person(id="eve", name="Eve")
-    recipes = Recipes(gallery, ScriptedVideos(a_recipe()), FakeImages(), FakeLibrary())
+    recipes = Recipes(gallery, ScriptedVideos(a_recipe()), FakeImages(), FakeLibrary(), HERE)
     actions: list[Callable[[], object]] = [
         lambda: gallery.path(eve, output.id, "video"),
         lambda: gallery.delete(eve, output.id),

@@ -2,20 +2,27 @@
 
 import io
 import json
+import math
 import subprocess
 import sys
 import uuid
+from collections.abc import Iterator
+from itertools import zip_longest
 from pathlib import Path
 
 import av
+import numpy as np
 from av.container import InputContainer
+from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from wan22_app.adapters.files import read_recipe
 from wan22_app.adapters.images import INCOMING
+from wan22_app.domain.comparison import Comparison
 from wan22_app.domain.errors import InvalidRequest, Problem, UserError
 from wan22_app.domain.output import Recipe
 
+Picture = NDArray[np.uint8]
 MAX_BYTES = 30_000_000
 TIMEOUT_S = 15
 SLACK_S = 1e-4
@@ -58,6 +65,15 @@ class PyavVideos:
         picture.to_image().save(png, "PNG")
         return png.getvalue()
 
+    def compare(self, one: Path, other: Path) -> Comparison:
+        frames, worst = [0, 0], math.inf
+        for pair in zip_longest(_pictures(one), _pictures(other)):
+            frames = [n + (picture is not None) for n, picture in zip(frames, pair, strict=True)]
+            if all(picture is not None for picture in pair):
+                worst = min(worst, _psnr(*pair))
+        psnr = None if math.isinf(worst) else round(worst, 2)
+        return Comparison(frames=frames[0], others=frames[1], psnr=psnr)
+
     def brought(self, data: bytes) -> Recipe:
         if not data:
             raise refusal("empty")
@@ -73,6 +89,24 @@ class PyavVideos:
             return Recipe.model_validate_json(text)
         except ValidationError as error:
             raise refusal("foreign", str(error)[:300]) from error
+
+
+def _pictures(path: Path) -> Iterator[Picture]:
+    """Every picture of a video, as it is shown. Raises UserError."""
+    try:
+        with av.open(str(path)) as container:
+            for frame in container.decode(video=0):
+                yield np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
+    except (av.FFmpegError, OSError, IndexError) as error:
+        raise UserError(_unreadable(path, str(error))) from error
+
+
+def _psnr(one: Picture, other: Picture) -> float:
+    """Peak signal to noise ratio of two pictures in dB: infinite for equal ones."""
+    if one.shape != other.shape:
+        return 0.0
+    error = float(np.square(one.astype(np.int32) - other).mean())
+    return math.inf if error == 0 else 10 * math.log10(255**2 / error)
 
 
 def _frame_at(container: InputContainer, seconds: float) -> av.VideoFrame | None:

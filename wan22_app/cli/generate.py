@@ -5,22 +5,18 @@ import json
 import os
 import shutil
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 from wan22_app.adapters.images import KINDS
-from wan22_app.adapters.locks import Attachment, ensure_dispatcher
 from wan22_app.adapters.system import SystemSecrets
 from wan22_app.bootstrap import Services, prepare, services
-from wan22_app.cli.bar import Bar
+from wan22_app.cli.waiting import wait
 from wan22_app.domain.account import LOCAL_PERSON
 from wan22_app.domain.errors import InvalidRequest, Problem
 from wan22_app.domain.job import Job, JobState
 from wan22_app.domain.picture import BACKGROUNDS
 
-POLL_S = 0.1
-ENSURE_S = 2.0
 FAILED = 1
 INTERRUPTED = 130
 
@@ -95,15 +91,8 @@ def generate(args: argparse.Namespace) -> int:
     app = services()
     prepare(app.settings)
     fields = _fields(args, app)
-    with Attachment(app.settings.locks):
-        job = app.submission.submit(LOCAL_PERSON, fields, SystemSecrets().new_id())
-        try:
-            job = _wait(app, job)
-        except KeyboardInterrupt:
-            app.queue.cancel(LOCAL_PERSON, job.id)
-            _wait(app, job)
-            return INTERRUPTED
-    return _report(app, job, args.out)
+    job = wait(app, app.submission.submit(LOCAL_PERSON, fields, SystemSecrets().new_id()))
+    return INTERRUPTED if job is None else _report(app, job, args.out)
 
 
 def _fields(args: argparse.Namespace, app: Services) -> dict[str, object]:
@@ -144,20 +133,6 @@ def _require_writable(out: Path) -> None:
                 field="out",
             )
         )
-
-
-def _wait(app: Services, job: Job) -> Job:
-    """Follow the job to its end; starts a dispatcher whenever none is alive."""
-    bar, looked = Bar(sys.stderr), float("-inf")
-    while not job.state.final:
-        if time.monotonic() - looked > ENSURE_S:
-            ensure_dispatcher(app.settings.locks, app.settings.logs)
-            looked = time.monotonic()
-        bar.show(job)
-        time.sleep(POLL_S)
-        job = app.queue.get(LOCAL_PERSON, job.id)
-    bar.close()
-    return job
 
 
 def _report(app: Services, job: Job, out: Path) -> int:

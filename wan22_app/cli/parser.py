@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from wan22_app.cli import backup, checkup, enhance, generate, models, run
+from wan22_app.cli import backup, checkup, enhance, generate, models, run, verify
 from wan22_app.domain.errors import UserError
 
 BAD_INPUT = 2
@@ -27,6 +27,6 @@ def parser() -> argparse.ArgumentParser:
     """All commands; each sets ``command`` to a function of the parsed arguments."""
     root = argparse.ArgumentParser(prog="wan22", description="Videos with Wan2.2 on your own GPU.")
     commands = root.add_subparsers(required=True, metavar="COMMAND")
-    for module in (run, generate, models, enhance, backup, checkup):
+    for module in (run, generate, verify, models, enhance, backup, checkup):
         module.add_to(commands)
     return root

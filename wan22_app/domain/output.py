@@ -11,6 +11,8 @@ from wan22_app.domain.picture import LONGEST_SIDE
 from wan22_app.domain.plan import MemoryPlan, Placement
 from wan22_app.domain.values import Value
 
+LIBRARIES = ("torch", "diffusers", "transformers")
+"""What computes: another version of one may round otherwise."""
 RECIPE_KEY = "wan22_recipe"
 """Name of the mp4 metadata entry that holds the recipe as JSON."""
 

@@ -4,7 +4,7 @@ from importlib.metadata import version
 
 import torch
 
-LIBRARIES = ("torch", "diffusers", "transformers")
+from wan22_app.domain.output import LIBRARIES
 
 
 def versions(app_version: str) -> dict[str, str]:

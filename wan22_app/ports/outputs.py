@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from wan22_app.domain.account import Person
+from wan22_app.domain.comparison import Comparison
 from wan22_app.domain.measured import Measured
 from wan22_app.domain.output import EVERYTHING, Output, OutputQuery, Place, Recipe
 from wan22_app.domain.relief import Relief
@@ -196,6 +197,10 @@ class Videos(Protocol):
 
     def frame(self, path: Path, seconds: float) -> bytes:
         """The very picture that a player shows at this time, as PNG. Raises UserError."""
+        ...
+
+    def compare(self, one: Path, other: Path) -> Comparison:
+        """How like two videos are, picture by picture. Raises UserError where one is damaged."""
         ...
 
     def brought(self, data: bytes) -> Recipe:

@@ -1,20 +1,35 @@
 """Recipes of videos: read, compared with this machine, and a frame to go on from."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from wan22_app.domain.account import Person
 from wan22_app.domain.catalog import ModelEntry
 from wan22_app.domain.errors import Problem, UserError
 from wan22_app.domain.generation import GenerationRequest, ImageRef, LoraRef
 from wan22_app.domain.output import Recipe
+from wan22_app.domain.plan import Device
 from wan22_app.ports import Images, Library, Videos
 from wan22_app.services.gallery import Gallery
+
+SIMILAR = "The video will look similar, not equal."
+
+
+@dataclass(frozen=True)
+class Here:
+    """What computes on this machine: the card or processor, and the libraries' versions."""
+
+    device: Callable[[], Device]
+    versions: Mapping[str, str]
 
 
 class Recipes:
     """What is needed to make a video again, or to go on from it."""
 
-    def __init__(self, gallery: Gallery, videos: Videos, images: Images, library: Library):
+    def __init__(
+        self, gallery: Gallery, videos: Videos, images: Images, library: Library, here: Here
+    ):
+        self._here = here
         self._gallery = gallery
         self._videos = videos
         self._images = images
@@ -60,6 +75,7 @@ class Recipes:
             for ref in request.loras:
                 yield from self._lora_differences(entry, ref)
         yield from self._image_differences(request)
+        yield from self._place_differences(recipe)
 
     def _model_differences(self, entry: ModelEntry, recipe: Recipe) -> Iterator[Problem]:
         if not entry.ready:
@@ -71,7 +87,7 @@ class Recipes:
                 code="other_revision",
                 what=f"The weights of {entry.spec.name} are others than those that made it.",
                 cause=f"Made with {recipe.revision[:40]}, here is {entry.revision}.",
-                cure="The video will look similar, not equal.",
+                cure=SIMILAR,
                 field="model",
             )
 
@@ -85,8 +101,31 @@ class Recipes:
             yield Problem(
                 code="other_lora",
                 what=f"The LoRA “{ref.file[:80]}” here is another file of the same name.",
-                cure="The video will look similar, not equal.",
+                cure=SIMILAR,
                 field="loras",
+            )
+
+    def _place_differences(self, recipe: Recipe) -> Iterator[Problem]:
+        """Another card or another version rounds otherwise."""
+        others = [
+            (name, recipe.versions.get(name, "unknown")[:20], version)
+            for name, version in self._here.versions.items()
+            if recipe.versions.get(name) != version
+        ]
+        if others:
+            yield Problem(
+                code="other_versions",
+                what=f"It was made with other versions of {', '.join(n for n, *_ in others)}.",
+                cause=f"{'; '.join(f'{n} {then}, here {now}' for n, then, now in others)}.",
+                cure=SIMILAR,
+            )
+        device = self._here.device()
+        name = "cpu" if device.kind == "cpu" else device.name
+        if recipe.device != name:
+            yield Problem(
+                code="other_device",
+                what=f"It was made on {recipe.device[:60]}, here is {name}.",
+                cure=SIMILAR,
             )
 
     def _image_differences(self, request: GenerationRequest) -> Iterator[Problem]:
