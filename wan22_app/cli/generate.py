@@ -34,8 +34,8 @@ NUMBERS = (
     ("chunk", "tokens that the transformer works on at a time, or auto"),
 )
 """Options that are validated with the request, so that page and command line say the same."""
-CHOSEN = ("model", "prompt", "negative-prompt", "precision", "vae-precision", "offload", "keep",
-          "may-reduce")  # fmt: skip
+CHOSEN = ("model", "prompt", "negative-prompt", "sampler", "precision", "vae-precision",
+          "offload", "keep", "may-reduce")  # fmt: skip
 """Options of other kinds that are fields of the request, too."""
 
 
@@ -56,6 +56,7 @@ def add_to(commands: Any) -> None:
         )  # fmt: skip
     for name, help_text in NUMBERS:
         parser.add_argument(f"--{name}", help=help_text)
+    parser.add_argument("--sampler", choices=("unipc", "euler"), help="euler is for 4-step models")
     parser.add_argument("--precision", choices=("bf16", "fp16", "fp32"))
     parser.add_argument("--vae-precision", choices=("fp32", "bf16"), help="of the decoder")
     parser.add_argument("--offload", choices=("auto", "none", "model", "block"))

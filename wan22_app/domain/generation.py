@@ -19,6 +19,7 @@ MAX_STEPS = 200
 MAX_LORAS = 16
 """Files of one request: eight pairs, which is more than keeps a picture sound."""
 
+Sampler = Literal["unipc", "euler"]
 OffloadChoice = Literal["auto", "none", "model", "block"]
 KeepChoice = Literal["auto", "all", "one"]
 TileChoice = Literal["auto"] | Annotated[int, Field(ge=64, le=1024, multiple_of=16)]
@@ -108,6 +109,7 @@ class GenerationRequest(Value):
     guidance: Real = Field(ge=0.0, le=30.0)
     guidance_low: Real | None = Field(default=None, ge=0.0, le=30.0)
     shift: Real = Field(gt=0.0, le=30.0)
+    sampler: Sampler = "unipc"
     seed: Whole = Field(ge=0, le=MAX_SEED)
     precision: Precision
     vae_precision: VaePrecision = "fp32"
@@ -173,6 +175,7 @@ FIELD_NAMES = {
     "guidance": "Guidance",
     "guidance_low": "Guidance, low noise",
     "shift": "Shift",
+    "sampler": "Sampler",
     "seed": "Seed",
     "precision": "Precision",
     "vae_precision": "Decoder precision",

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import torch
-from diffusers import UniPCMultistepScheduler
 
 from wan22_app.domain.generation import GenerationRequest
 from wan22_app.engine.progress import Expert
+from wan22_app.engine.sampling import sampler
 from wan22_app.engine.saved import Saved, Store, restore
 from wan22_app.engine.tasks import Task, timesteps
 from wan22_app.engine.text import Prompt
@@ -17,14 +17,6 @@ Show = Callable[[torch.Tensor], None]
 """Gets the clean latents that the sampler foresees after a step."""
 ExpertAt = Callable[[Literal["high", "low"]], Any]
 """The transformer for these noise levels; a model with one expert has only the first."""
-
-
-def sampler(pipeline: Any, request: GenerationRequest) -> Any:
-    """A fresh scheduler with this request's shift: schedulers keep state between steps.
-
-    The converted checkpoints carry another shift than the official one, so it is always set.
-    """
-    return UniPCMultistepScheduler.from_config(pipeline.scheduler.config, flow_shift=request.shift)
 
 
 def denoise(

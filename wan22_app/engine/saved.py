@@ -150,7 +150,7 @@ def basis(work: Work, libraries: Mapping[str, str]) -> dict[str, object]:
 def restore(solver: Any, saved: Saved) -> None:
     """Put the solver where it was after the saved step."""
     device = solver.timesteps.device
-    order = solver.config.solver_order
+    order = len(solver.model_outputs)
     outputs = [saved.memory.get(MODEL_OUTPUT.format(index)) for index in range(order)]
     solver.model_outputs = [None if one is None else one.to(device) for one in outputs]
     last = saved.memory.get(LAST_SAMPLE)

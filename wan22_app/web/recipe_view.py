@@ -137,6 +137,7 @@ def _wish(request: GenerationRequest) -> Iterator[RecipeLine]:
         yield RecipeLine(words.GUIDANCE_HIGH, _number(request.guidance))
         yield RecipeLine(words.GUIDANCE_LOW, _number(request.guidance_low))
     yield RecipeLine(words.SHIFT, _number(request.shift))
+    yield RecipeLine(words.SAMPLER, request.sampler)
     yield RecipeLine(words.SEED, str(request.seed))
     yield RecipeLine(words.PRECISION, request.precision)
     if request.image is not None:

@@ -142,6 +142,7 @@ def advanced() -> rx.Component:
             number("guidance", words.GUIDANCE),
             rx.cond(FormState.chosen.two_experts, number("guidance_low", words.GUIDANCE_LOW)),
             number("shift", words.SHIFT),
+            choice("sampler", words.SAMPLER, ["unipc", "euler"]),
             choice("precision", words.PRECISION, ["bf16", "fp16", "fp32"]),
             choice("vae_precision", words.VAE_PRECISION, ["fp32", "bf16"]),
             choice("offload", words.OFFLOAD, ["auto", "none", "model", "block"]),

@@ -25,7 +25,7 @@ from wan22_app.web.verdict import VerdictView, problems_text, verdict_view, with
 
 TEXT_FIELDS = (
     "prompt", "negative_prompt", "width", "height", "frames", "fps", "steps", "guidance",
-    "guidance_low", "shift", "seed", "precision", "vae_precision", "offload", "keep",
+    "guidance_low", "shift", "sampler", "seed", "precision", "vae_precision", "offload", "keep",
     "tile", "chunk", "may_reduce", "loras", "count",
 )  # fmt: skip
 LONGEST = 5000
@@ -45,6 +45,7 @@ class FormState(StartImage, LoraList, rx.State):
     guidance: str = ""
     guidance_low: str = ""
     shift: str = ""
+    sampler: str = "unipc"
     seed: str = ""
     count: str = "1"
     precision: str = "bf16"
@@ -248,6 +249,7 @@ class FormState(StartImage, LoraList, rx.State):
             "guidance": spec.guidance,
             "guidance_low": "" if spec.guidance_low is None else spec.guidance_low,
             "shift": spec.shift,
+            "sampler": "unipc",
             **self._standing.fields(spec),
         }
         self._fill({name: str(value) for name, value in defaults.items()})

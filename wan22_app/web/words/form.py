@@ -32,6 +32,7 @@ GUIDANCE = "Guidance"
 GUIDANCE_HIGH = "Guidance, high noise"
 GUIDANCE_LOW = "Guidance, low noise"
 SHIFT = "Shift"
+SAMPLER = "Sampler"
 PRECISION = "Precision"
 OFFLOAD = "Offload"
 TILE = "VAE tile"
@@ -54,6 +55,7 @@ HINTS = {
     "guidance": "how closely the prompt is followed; 1 is off",
     "guidance_low": "for the second expert",
     "shift": "higher spends more steps on motion",
+    "sampler": "euler is for 4-step models and LoRAs",
     "tile": "auto, or pixels: smaller needs less memory",
     "chunk": "auto, or tokens: fewer need less memory",
     "count": "each with another seed",
