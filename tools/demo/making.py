@@ -115,7 +115,7 @@ class Making:
             ("vae-5b", self.vae_5b, ("ti2v",)),
             ("vae-a14b", wide, ("t2v", "i2v")),
         ):
-            sharpen(self.workshop, name, vae, self._steps(4000))
+            sharpen(self.workshop, name, vae, self._steps(3000))
             for folder in folders:
                 replace_vae(self.models / folder, vae)
 
