@@ -27,7 +27,6 @@ def test_a_red_circle_moving_left_is_red_a_circle_and_moves_left(film: Film) -> 
     assert seen.path[-1, 0] < seen.path[0, 0] - 20, "pixels"
 
 
-@half_trained
 @pytest.mark.slow
 def test_i2v_begins_with_the_image_and_goes_on_as_told(film: Film) -> None:
     asked = wishes(12, pair=0)
