@@ -223,8 +223,8 @@ after 12,000 steps, 89 % after 4,500 more with the order).
 **Their training is not finished.** T2V and I2V draw one and two objects as told, but for one shape
 in seven and one in twelve; TI2V and the LoRA wait for their turn, and were not told that what is
 named first stands on the left. What is half trained lies in `data/demo-training`, and the training
-program goes on from there. The aims: colour 97 %, direction 93 %, shape 89 % for T2V at 128×128, and
-given frames that come back with 25 dB.
+program goes on from there. The aims: colour 97 %, direction 93 %, shape 89 % for T2V at 128×128,
+and given frames that come back with 25 dB.
 
 Prompts drawn by a seed ({seed}), videos by diffusers' own pipelines with the defaults of the
 entries, 17 frames, measured in pixels (`tools/demo/measure.py`). Three in ten prompts have two

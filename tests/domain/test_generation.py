@@ -83,6 +83,19 @@ def test_a_model_that_needs_an_image_says_so() -> None:
     assert refusal.value.problem.field == "image"
 
 
+def test_a_last_image_is_for_models_that_take_one_and_lengths_that_are_made() -> None:
+    image = ImageRef(sha256="0" * 64, width=64, height=64)
+    both = {"image": image, "last_image": image}
+    assert build(CATALOG["demo-i2v"], **both, frames=17).last_image == image
+    with pytest.raises(InvalidRequest) as refusal:
+        build(CATALOG["demo-i2v"], **both, frames=18)
+    assert (refusal.value.problem.field, refusal.value.problem.cure) == ("frames", "Use 17 or 21.")
+    for key in ("demo-t2v", "demo-ti2v"):
+        with pytest.raises(InvalidRequest) as refusal:
+            build(CATALOG[key], last_image=image)
+        assert refusal.value.problem.field == "last_image"
+
+
 def test_blank_fields_take_the_models_defaults() -> None:
     request = build(T2V_A14B, width="", steps=" ", seed="", negative_prompt=None)
     assert (request.width, request.height, request.frames, request.fps) == (1280, 720, 81, 16)

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from tests.values import a_request
 from wan22_app.domain.catalog import DEMO_T2V, DEMO_TI2V
 from wan22_app.domain.errors import InvalidRequest
-from wan22_app.domain.generation import MAX_LORAS, LoraRef
+from wan22_app.domain.fields import MAX_LORAS
+from wan22_app.domain.generation import LoraRef
 from wan22_app.domain.loras import Choice, choices, chosen, offered, parts, references, written
 
 HIGH, LOW = "fast_high_noise.safetensors", "fast_low_noise.safetensors"

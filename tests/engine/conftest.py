@@ -82,8 +82,8 @@ Generate = Callable[..., Outcome]
 def work(demo_models: Path, picture: Path, tmp_path: Path) -> Make:
     """Build work for a demo entry.
 
-    ``image`` adds the start image, as given or as it is; ``start`` is another file for it, and
-    ``folder`` another checkpoint.
+    ``image`` adds the start image, as given or as it is; ``start`` is another file for it,
+    ``last`` the file of a last image, and ``folder`` another checkpoint.
     """
 
     def make(
@@ -91,6 +91,7 @@ def work(demo_models: Path, picture: Path, tmp_path: Path) -> Make:
         *,
         image: bool | ImageRef = False,
         start: Path = picture,
+        last: Path | None = None,
         folder: Path | None = None,
         plan: MemoryPlan = PLAN,
         lora_paths: tuple[str, ...] = (),
@@ -103,6 +104,8 @@ def work(demo_models: Path, picture: Path, tmp_path: Path) -> Make:
                 image = ImageRef(sha256="0" * 64, width=opened.width, height=opened.height)
         if image:
             values["image"] = image
+        if last:
+            values["last_image"] = ImageRef(sha256="1" * 64, width=64, height=64)
         return Work(
             job_id="0" * 32,
             epoch=1,
@@ -116,6 +119,7 @@ def work(demo_models: Path, picture: Path, tmp_path: Path) -> Make:
             ),
             staging=str(tmp_path),
             image=str(start) if image else "",
+            last_image=str(last or ""),
             loras=lora_paths,
             latents=str(tmp_path / "latents.safetensors"),
             app_version="test",

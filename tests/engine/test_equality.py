@@ -11,6 +11,7 @@ from diffusers import (
     WanImageToVideoPipeline,
     WanPipeline,
 )
+from PIL import Image
 from safetensors.torch import load_file
 from torch.nn.modules.module import register_module_forward_pre_hook
 
@@ -42,6 +43,7 @@ def stock(work: Work, dtype: torch.dtype) -> torch.Tensor:
     made = geometry(spec, request)
     return pipeline(
         **({"image": fitted(work.image, made)} if work.image else {}),
+        **({"last_image": fitted(work.last_image, made)} if work.last_image else {}),
         prompt=request.prompt,
         negative_prompt=request.negative_prompt,
         width=made.width,
@@ -78,6 +80,21 @@ def test_latents_equal_stock(
         torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
     else:
         assert torch.equal(found, expected)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_between_two_images_they_are_equal_too(
+    generate: Generate, work: Make, tmp_path: Path, precision: str
+) -> None:
+    last = tmp_path / "last.png"
+    Image.new("RGB", (64, 64), "teal").save(last)
+    options = {"image": True, "last": last, "precision": precision}
+    dtype = {"fp32": torch.float32, "bf16": torch.bfloat16}[precision]
+    task = work("demo-i2v", **options)
+    found = own(generate("demo-i2v", **options), task)
+    assert torch.equal(found, stock(task, dtype))
+    alone = own(generate("demo-i2v", image=True, precision=precision), task)
+    assert not torch.equal(found, alone)
 
 
 def test_without_guidance_they_are_equal_too(generate: Generate, work: Make) -> None:

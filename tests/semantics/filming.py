@@ -60,12 +60,14 @@ def wishes(count: int, *, pair: float = 0.3, seed: int = SEED) -> list[Wish]:
 def film(generate: Generate, tmp_path: Path) -> Film:
     """Frames ``[F, H, W, 3]`` in 0..1 of a prompt at the entry's defaults.
 
-    ``first`` is a frame to start from; everything else goes to ``generate``.
+    ``first`` is a frame to start from, ``last`` one to end with; everything else goes to
+    ``generate``.
     """
 
     def make(
-        key: str, prompt: str, seed: int, *, first: Pixels | None = None, **more: object
-    ) -> Pixels:
+        key: str, prompt: str, seed: int, *,
+        first: Pixels | None = None, last: Pixels | None = None, **more: object,
+    ) -> Pixels:  # fmt: skip
         spec = CATALOG[key]
         defaults = {"width": spec.size.width, "height": spec.size.height,
                     "frames": spec.frames, "steps": spec.steps}  # fmt: skip
@@ -73,6 +75,10 @@ def film(generate: Generate, tmp_path: Path) -> Film:
             start = tmp_path / "first.png"
             picture(first).save(start)
             more |= {"image": True, "start": start}
+        if last is not None:
+            end = tmp_path / "last.png"
+            picture(last).save(end)
+            more |= {"last": end}
         done = generate(key, **{**defaults, "prompt": prompt, "seed": seed, **more}).done
         return frames_of(tmp_path / done.video)
 

@@ -200,6 +200,8 @@ def test_each_difference_is_said(gallery: Gallery) -> None:
     absent = LoraRef(file="absent.safetensors", sha256="f" * 64)
     assert codes(here, a_recipe(loras=(absent,))) == ["no_such_lora"]
     assert codes(here, a_recipe(image=image)) == ["image_elsewhere"]
+    both = a_recipe(image=image, last_image=image)
+    assert codes(here, both) == ["image_elsewhere", "last_image_elsewhere"]
     missing = Recipes(
         gallery, ScriptedVideos(), FakeImages(), FakeLibrary(missing={a_request().model}), HERE
     )

@@ -46,6 +46,7 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--prompt", required=True)
     parser.add_argument("--negative-prompt")
     parser.add_argument("--image", type=Path, help=f"start image: {KINDS}")
+    parser.add_argument("--last-image", type=Path, help="how the video ends (I2V models)")
     parser.add_argument(
         "--background", choices=BACKGROUNDS, default="black", help="behind what is transparent"
     )
@@ -101,6 +102,8 @@ def _fields(args: argparse.Namespace, app: Services) -> dict[str, object]:
     keys = [name.replace("-", "_") for name in names]
     fields: dict[str, object] = {key: getattr(args, key) for key in keys}
     fields["loras"] = "\n".join(args.lora)
+    if args.last_image is not None:
+        fields["last_image"] = app.images.accept(_read_image(args.last_image), args.background)
     if args.image is not None:
         image = app.images.accept(_read_image(args.image), args.background)
         focus = {"focus_x": args.focus_x, "focus_y": args.focus_y}

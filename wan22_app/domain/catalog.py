@@ -123,6 +123,11 @@ class ModelSpec(Value):
     costs: Costs
 
     @property
+    def takes_last_image(self) -> bool:
+        """Whether a video can be told how to end: the conditioning by channels alone can."""
+        return self.image is ImageUse.REQUIRED
+
+    @property
     def multiple(self) -> int:
         """Width and height that the model makes are multiples of this many pixels."""
         return self.spatial * self.patch

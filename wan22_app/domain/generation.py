@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
-from pydantic_core import ErrorDetails
 
 from wan22_app.domain.catalog import ImageUse, ModelSpec, Precision, VaePrecision
 from wan22_app.domain.errors import InvalidRequest, Problem
+from wan22_app.domain.fields import FIELD_NAMES, MAX_LORAS, problems_of, shown
 from wan22_app.domain.picture import LONGEST_SIDE, Background, ImageSource, Share
 from wan22_app.domain.values import Value
 
@@ -16,8 +16,6 @@ PROMPT_LIMIT = 2000
 """Characters. The model's own limit is in tokens and is checked with its tokenizer."""
 MAX_SEED = 2**32 - 1
 MAX_STEPS = 200
-MAX_LORAS = 16
-"""Files of one request: eight pairs, which is more than keeps a picture sound."""
 
 Sampler = Literal["unipc", "euler"]
 OffloadChoice = Literal["auto", "none", "model", "block"]
@@ -94,13 +92,15 @@ class GenerationRequest(Value):
     low-noise expert; guidance is off for both at 1 or below. ``may_reduce`` is the consent to less
     (see ``lighter``) where memory runs out. ``seed`` is always a number here:
     an empty field was replaced by a random one when the request was built. Width, height and
-    frames are what the person gets; ``geometry`` says what the model makes.
+    frames are what the person gets; ``geometry`` says what the model makes. ``last_image`` is how
+    the video ends, beside an ``image`` with which it begins.
     """
 
     model: str
     prompt: Words
     negative_prompt: Text = ""
     image: ImageRef | None = None
+    last_image: ImageRef | None = None
     width: Whole = Field(gt=0)
     height: Whole = Field(gt=0)
     frames: Whole = Field(gt=0)
@@ -132,8 +132,7 @@ class GenerationRequest(Value):
         try:
             request = cls.model_validate(values)
         except ValidationError as error:
-            known = map(_problem_of, error.errors(include_url=False))
-            raise InvalidRequest.of(_one_per_field(iter(known))) from None
+            raise InvalidRequest.of(problems_of(error)) from None
         refused = list(refusals(spec, request))
         if refused:
             raise InvalidRequest.of(refused)
@@ -164,115 +163,6 @@ def defaults(spec: ModelSpec) -> dict[str, object]:
     }
 
 
-FIELD_NAMES = {
-    "prompt": "Prompt",
-    "negative_prompt": "Negative prompt",
-    "width": "Width",
-    "height": "Height",
-    "frames": "Frames",
-    "fps": "Frames per second",
-    "steps": "Steps",
-    "guidance": "Guidance",
-    "guidance_low": "Guidance, low noise",
-    "shift": "Shift",
-    "sampler": "Sampler",
-    "seed": "Seed",
-    "precision": "Precision",
-    "vae_precision": "Decoder precision",
-    "offload": "Offload",
-    "keep": "Model in memory",
-    "tile": "VAE tile size",
-    "chunk": "Chunk of tokens",
-    "may_reduce": "Smaller if memory runs out",
-    "image": "Start image",
-    "loras": "LoRAs",
-}
-
-_CURES = {
-    "greater_than": "Use more than {gt}.",
-    "greater_than_equal": "Use {ge} or more.",
-    "less_than_equal": "Use {le} or less.",
-    "multiple_of": "Use a multiple of {multiple_of}.",
-    "too_long": "Shorten it to {max_length} characters.",
-    "string_too_long": "Shorten it to {max_length} characters.",
-    "finite_number": "Use an ordinary number.",
-    "int_parsing": "Use a whole number.",
-    "int_parsing_size": "Use a smaller number.",
-    "int_from_float": "Use a whole number.",
-    "int_type": "Use a whole number.",
-    "float_parsing": "Use a number.",
-    "float_type": "Use a number.",
-    "string_type": "Use plain text.",
-    "string_unicode": "Type that part again.",
-    "literal_error": "Choose {expected}.",
-    "extra_forbidden": "Leave it out.",
-}
-_FIELD_CURES = {
-    "prompt": "Say in a sentence what should happen.",
-    "tile": "Use auto, or a multiple of 16 from 64 to 1024.",
-    "chunk": "Use auto, or a number from 256 to 65536.",
-    "may_reduce": "Use true or false.",
-    "image": "Choose the image again.",
-    "loras": "Choose the LoRA again.",
-}
-_ANY_CURE = "Use another value."
-_TOO_LONG = ("string_too_long", "too_long")
-
-
-def _problem_of(detail: ErrorDetails) -> Problem:
-    """Turn one of pydantic's error details into words that name the field, the limit, the cure."""
-    field = _shown(detail["loc"][0]) if detail["loc"] else ""
-    kind, limits = detail["type"], detail.get("ctx", {})
-    name = FIELD_NAMES.get(field, field) or "The form"
-    if kind == "value_error":
-        return _text_problem(field, name, str(limits.get("error", "")))
-    cure = _CURES[kind].format_map(limits) if kind in _CURES else _ANY_CURE
-    if kind == "extra_forbidden":
-        what = f"There is no field “{field}”."
-    elif field == "loras" and kind == "too_long":
-        what, cure = MORE_LORAS
-    elif kind in _TOO_LONG:
-        what = f"{name} is too long."
-    else:
-        empty = field == "prompt" and kind in ("too_short", "string_too_short")
-        what = "The prompt is empty." if empty else f"{name} cannot be “{_shown(detail['input'])}”."
-        cure = _FIELD_CURES.get(field, cure)
-    return Problem(code=f"bad_{field or 'request'}", what=what, cure=cure, field=field)
-
-
-def _shown(value: object) -> str:
-    """A refused value, short and free of what no page can show."""
-    try:
-        text = str(value)[:40]
-    except (ValueError, RecursionError):
-        text = "…"  # a number of thousands of digits, say
-    return "".join(char if char.isprintable() else "?" for char in text)
-
-
-def _one_per_field(problems: Iterator[Problem]) -> list[Problem]:
-    """A union reports each of its halves; people want one reason."""
-    seen: dict[str, Problem] = {}
-    for problem in problems:
-        seen.setdefault(problem.field, problem)
-    return list(seen.values())
-
-
-def _text_problem(field: str, name: str, reason: str) -> Problem:
-    """What this module's own validators refused: a control character, or true for a number."""
-    if reason.startswith("control character"):
-        return Problem(
-            code="control_character",
-            what=f"{name} holds a {reason}.",
-            cause="It probably came along with copied text.",
-            cure="Type that part again.",
-            field=field,
-        )
-    return Problem(code=f"bad_{field}", what=f"{name} {reason}.", cure="Use a number.", field=field)
-
-
-MORE_LORAS = (f"That is more than {MAX_LORAS} LoRA files.", "Take some off the list.")
-
-
 def refusals(spec: ModelSpec, request: GenerationRequest) -> Iterator[Problem]:
     """Everything in the request that this model cannot do, one Problem per field."""
     yield from _size_refusals(spec, request)
@@ -297,6 +187,7 @@ def refusals(spec: ModelSpec, request: GenerationRequest) -> Iterator[Problem]:
             cure="Remove the image, or choose a model that takes one.",
             field="image",
         )
+    yield from _last_image_refusals(spec, request)
     if spec.experts == 1 and request.guidance_low is not None:
         yield Problem(
             code="bad_guidance_low",
@@ -305,6 +196,27 @@ def refusals(spec: ModelSpec, request: GenerationRequest) -> Iterator[Problem]:
             field="guidance_low",
         )
     yield from _lora_refusals(spec, request.loras)
+
+
+def _last_image_refusals(spec: ModelSpec, request: GenerationRequest) -> Iterator[Problem]:
+    if request.last_image is None:
+        return
+    surplus = (request.frames - 1) % spec.temporal
+    if not spec.takes_last_image:
+        yield Problem(
+            code="last_image_not_taken",
+            what=f"{spec.name} takes no last image.",
+            cure="Remove it, or choose an I2V model.",
+            field="last_image",
+        )
+    elif surplus:
+        # The picture is given for the last frame that is made, and surplus ones are dropped.
+        yield Problem(
+            code="last_image_length",
+            what=f"With a last image, {spec.name} cannot make {request.frames} frames.",
+            cure=f"Use {request.frames - surplus} or {request.frames - surplus + spec.temporal}.",
+            field="frames",
+        )
 
 
 def _lora_refusals(spec: ModelSpec, loras: tuple[LoraRef, ...]) -> Iterator[Problem]:
@@ -331,7 +243,7 @@ def _size_refusals(spec: ModelSpec, request: GenerationRequest) -> Iterator[Prob
     for field, length in outside:
         yield Problem(
             code=f"bad_{field}",
-            what=f"{FIELD_NAMES[field]} {_shown(length)} is outside what {spec.name} makes.",
+            what=f"{FIELD_NAMES[field]} {shown(length)} is outside what {spec.name} makes.",
             cure=f"Use {spec.min_side} to {spec.max_side}.",
             field=field,
         )

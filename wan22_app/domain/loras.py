@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from wan22_app.domain.errors import InvalidRequest, Problem
-from wan22_app.domain.generation import MAX_LORAS, MORE_LORAS, LoraRef
+from wan22_app.domain.fields import MAX_LORAS, MORE_LORAS
+from wan22_app.domain.generation import LoraRef
 
 Expert = Literal["high", "low", "both"]
 STAR = "*"

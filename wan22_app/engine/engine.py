@@ -167,7 +167,9 @@ class Engine:
         progress.begin(Stage.IMAGE, 1)
         tile_vae(pipeline.vae, work.plan.tile)
         picture = fitted(work.image, made, image.focus)
-        task = from_image(pipeline, picture, made, device, generator)
+        last = work.request.last_image
+        ending = None if last is None else fitted(work.last_image, made, last.focus)
+        task = from_image(pipeline, picture, made, device, generator, ending)
         send_home(pipeline.vae)
         progress.advance()
         return task

@@ -105,11 +105,17 @@ def from_image(
     made: Geometry,
     device: torch.device,
     generator: torch.Generator,
+    last: Image.Image | None = None,
 ) -> Task:
-    """Encode the start image and draw the noise."""
-    pixels = pipeline.video_processor.preprocess(image, height=made.height, width=made.width)
+    """Encode the start image, and the last one where it is given, and draw the noise."""
+
+    def pixels(picture: Image.Image) -> torch.Tensor:
+        processor = pipeline.video_processor
+        seen = processor.preprocess(picture, height=made.height, width=made.width)
+        return seen.to(device, dtype=torch.float32)
+
     prepared = pipeline.prepare_latents(
-        pixels.to(device, dtype=torch.float32),
+        pixels(image),
         1,
         pipeline.vae.config.z_dim,
         made.height,
@@ -119,7 +125,7 @@ def from_image(
         device,
         generator,
         None,
-        None,
+        None if last is None else pixels(last),
     )
     if pipeline.config.expand_timesteps:
         return FromImageFrame(*prepared)

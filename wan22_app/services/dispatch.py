@@ -12,6 +12,7 @@ from wan22_app.domain.events import (
     Verdict,
 )
 from wan22_app.domain.fairness import pick_next
+from wan22_app.domain.generation import ImageRef
 from wan22_app.domain.job import HoldReason, Job, JobState, Progress
 from wan22_app.domain.plan import MemoryPlan, WontFit
 from wan22_app.domain.relief import eased, stronger
@@ -311,10 +312,14 @@ class Dispatcher:
             plan=job.plan,
             entry=self.around.library.entry(request.model),
             staging=str(self.around.files.staging),
-            image=str(self.around.images.path(request.image)) if request.image else "",
+            image=self._image(request.image),
+            last_image=self._image(request.last_image),
             loras=tuple(str(self.around.library.lora_path(ref)) for ref in request.loras),
             latents=str(self.around.latents.path(job.latents_id)),
             asked=job.asked,
             parent=job.parent_id or "",
             app_version=self.around.app_version,
         )
+
+    def _image(self, image: ImageRef | None) -> str:
+        return "" if image is None else str(self.around.images.path(image))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from wan22_app.domain.account import Person
 from wan22_app.domain.catalog import ModelEntry
 from wan22_app.domain.errors import Problem, UserError
+from wan22_app.domain.fields import FIELD_NAMES
 from wan22_app.domain.generation import GenerationRequest, ImageRef, LoraRef
 from wan22_app.domain.output import Recipe
 from wan22_app.domain.plan import Device
@@ -129,14 +130,16 @@ class Recipes:
             )
 
     def _image_differences(self, request: GenerationRequest) -> Iterator[Problem]:
-        if request.image is None:
-            return
-        try:
-            self._images.path(request.image)
-        except UserError:
-            yield Problem(
-                code="image_elsewhere",
-                what="The start image is not on this machine.",
-                cure="Drop it on the form before you generate.",
-                field="image",
-            )
+        images = {"image": request.image, "last_image": request.last_image}
+        for field, image in images.items():
+            if image is None:
+                continue
+            try:
+                self._images.path(image)
+            except UserError:
+                yield Problem(
+                    code=f"{field}_elsewhere",
+                    what=f"The {FIELD_NAMES[field].lower()} is not on this machine.",
+                    cure="Drop it on the form before you generate.",
+                    field=field,
+                )

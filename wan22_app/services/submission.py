@@ -160,8 +160,8 @@ class Submission:
                     field="model",
                 )
             )
-        if request.image is not None:
-            self._around.images.path(request.image)
+        for image in filter(None, (request.image, request.last_image)):
+            self._around.images.path(image)
         self._around.files.check_writable()
         plan = self._around.planning.plan(entry.spec, request)
         if isinstance(plan, WontFit):

@@ -21,6 +21,7 @@ class ModelView:
     cure: str = ""
     takes_image: bool = False
     needs_image: bool = False
+    takes_last_image: bool = False
     two_experts: bool = False
 
 
@@ -36,6 +37,7 @@ def model_view(entry: ModelEntry) -> ModelView:
         cure=entry.cure,
         takes_image=spec.image != "none",
         needs_image=spec.image == "required",
+        takes_last_image=spec.takes_last_image,
         two_experts=spec.experts == 2,
     )
 

@@ -140,9 +140,11 @@ def _wish(request: GenerationRequest) -> Iterator[RecipeLine]:
     yield RecipeLine(words.SAMPLER, request.sampler)
     yield RecipeLine(words.SEED, str(request.seed))
     yield RecipeLine(words.PRECISION, request.precision)
-    if request.image is not None:
-        size = f"{request.image.width}×{request.image.height}"
-        yield RecipeLine(words.START_IMAGE, f"{size}, sha256 {request.image.sha256}", code=True)
+    images = {words.START_IMAGE: request.image, words.LAST_IMAGE: request.last_image}
+    for name, image in images.items():
+        if image is not None:
+            size = f"{image.width}×{image.height}"
+            yield RecipeLine(name, f"{size}, sha256 {image.sha256}", code=True)
 
 
 def _model(key: str) -> str:

@@ -116,12 +116,13 @@ def _contents(session: Session, found: str) -> Contents:
 
 
 def _images(request: str) -> Iterable[str]:
-    """Files of the start image of a request, which may be older than today's fields."""
-    image = json.loads(request).get("image") or {}
-    if image.get("sha256"):
-        yield f"{image['sha256']}.png"
-    if image.get("original"):
-        yield f"{image['original']}.original.png"
+    """Files of the images of a request, which may be older than today's fields."""
+    fields = json.loads(request)
+    for image in (fields.get("image") or {}, fields.get("last_image") or {}):
+        if image.get("sha256"):
+            yield f"{image['sha256']}.png"
+        if image.get("original"):
+            yield f"{image['original']}.original.png"
 
 
 def _settle(file: Path) -> None:

@@ -6,6 +6,7 @@ from wan22_app.web import words
 from wan22_app.web.choices import ModelView
 from wan22_app.web.components.enhance import prompt_tools
 from wan22_app.web.components.fields import below, buttons, choice, labelled, number
+from wan22_app.web.components.last_image import last_image_field
 from wan22_app.web.components.loras import lora_field
 from wan22_app.web.components.preferences import preset_menu
 from wan22_app.web.components.start_image import image_field
@@ -19,6 +20,7 @@ def form() -> rx.Component:
         model_field(),
         prompt_field(),
         rx.cond(FormState.chosen.takes_image, image_field()),
+        rx.cond(FormState.chosen.takes_last_image, last_image_field()),
         rx.flex(
             buttons(words.SHAPE, FormState.shapes, FormState.shape, FormState.choose_shape),
             buttons(

@@ -18,6 +18,7 @@ from wan22_app.web.choices import ModelView
 from wan22_app.web.counter import Counted, counted
 from wan22_app.web.pictures import from_draft
 from wan22_app.web.security import Policy, is_text, person_of, policy
+from wan22_app.web.state.last_image import LastImage
 from wan22_app.web.state.lora_list import LoraList
 from wan22_app.web.state.stage import StageState
 from wan22_app.web.state.start_image import StartImage
@@ -31,7 +32,7 @@ TEXT_FIELDS = (
 LONGEST = 5000
 
 
-class FormState(StartImage, LoraList, rx.State):
+class FormState(StartImage, LastImage, LoraList, rx.State):
     """One tab's form. Fields are the texts that were typed; the domain judges them."""
 
     model: str = ""
@@ -212,10 +213,11 @@ class FormState(StartImage, LoraList, rx.State):
         for entry in await asyncio.to_thread(services().library.entries):
             if entry.spec.key == request.model:
                 self._choose(entry)
-        values = request.model_dump(exclude={"model", "image", "loras"})
+        values = request.model_dump(exclude={"model", "image", "last_image", "loras"})
         texts = {name: "" if v is None else str(v) for name, v in values.items()}
         self._fill({**texts, "loras": loras.written(loras.chosen(request.loras))})
         self._set_image(request.image)
+        self._set_last(request.last_image)
         await self._judge()
 
     async def _start_from(self, image: ImageRef, maker: str) -> None:
@@ -305,6 +307,8 @@ class FormState(StartImage, LoraList, rx.State):
             fields["guidance_low"] = None
         if self._image is not None and self.chosen.takes_image:
             fields["image"] = self._image
+        if self._last_image is not None and self.chosen.takes_last_image:
+            fields["last_image"] = self._last_image
         return fields
 
     async def _judge(self) -> None:
@@ -317,6 +321,8 @@ class FormState(StartImage, LoraList, rx.State):
             errors.pop("prompt", None)
         if self._image_fault:
             errors["image"] = self._image_fault
+        if self._last_fault:
+            errors["last_image"] = self._last_fault
         if errors != self.errors:
             self.errors = errors
         self.part_asked = any(p.code == "lora_partly" for p in verdict.problems)
@@ -329,6 +335,7 @@ class FormState(StartImage, LoraList, rx.State):
         if length != self.counted:
             self.counted = length
         self._frame()
+        self._frame_last()
         self._keep_draft()
 
     async def _without_weights(self, view: VerdictView) -> VerdictView:
@@ -343,9 +350,10 @@ class FormState(StartImage, LoraList, rx.State):
         return without_weights(view, f"{self.chosen.note} {self.chosen.cure}", coming=coming)
 
     def _keep_draft(self) -> None:
-        image = self._image.model_dump() if self._image else None
+        images = {"image": self._image, "last_image": self._last_image}
+        kept = {name: image.model_dump() for name, image in images.items() if image}
         values = {name: getattr(self, name) for name in TEXT_FIELDS}
-        draft = json.dumps({"model": self.model, "image": image, **values})
+        draft = json.dumps({"model": self.model, **kept, **values})
         if draft != self.draft:
             self.draft = draft
 
@@ -365,6 +373,7 @@ class FormState(StartImage, LoraList, rx.State):
             }
             self._fill(texts)
             self._set_image(from_draft(values.get("image")))
+            self._set_last(from_draft(values.get("last_image")))
         except (ValueError, TypeError, AttributeError, RecursionError):
             return
 

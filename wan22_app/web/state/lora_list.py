@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import reflex as rx
 
 from wan22_app.domain import loras
-from wan22_app.domain.generation import MAX_LORAS
+from wan22_app.domain.fields import MAX_LORAS
 from wan22_app.web.security import Policy, policy
 
 LONGEST_STRENGTH = 12
