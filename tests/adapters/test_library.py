@@ -101,6 +101,7 @@ def test_a_fitting_lora_gets_its_hash(library: FolderLibrary, tmp_path: Path) ->
     assert list(library.loras()) == ["x.safetensors"]
     checked = library.check_lora(library.entry("demo-t2v"), LoraRef(file="x.safetensors"))
     assert len(checked.sha256) == 64
+    assert checked.weights == 2 * 4 * 128
 
 
 @pytest.mark.parametrize(

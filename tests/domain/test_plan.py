@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wan22_app.domain.catalog import GB, I2V_A14B, REAL_SPECS, T2V_A14B, TI2V_5B, ModelSpec, Size
-from wan22_app.domain.generation import GenerationRequest, ImageRef
+from wan22_app.domain.footprint import FRAGMENTATION
+from wan22_app.domain.generation import GenerationRequest, ImageRef, LoraRef
 from wan22_app.domain.memory import plan_memory, ram_budget
 from wan22_app.domain.needs import needs
 from wan22_app.domain.pace import duration
@@ -190,3 +191,29 @@ def test_what_a_model_needs_at_least_is_what_its_leanest_machine_has(spec: Model
     assert isinstance(plan_memory(spec, request(spec), device, short), WontFit)
     small = device.model_copy(update={"total_bytes": wanted.vram - GB // 10})
     assert isinstance(plan_memory(spec, request(spec), small, enough), WontFit)
+
+
+def test_loras_are_part_of_what_is_needed() -> None:
+    """A distilled pair of rank 64: 0.6 GB for each expert, which the card must hold with it."""
+    weights = 307_000_000
+    pair = tuple(
+        LoraRef.model_validate({"file": half, "expert": half, "weights": weights})
+        for half in ("high", "low")
+    )
+    size, large = Size(width=832, height=480), card(141)
+
+    def peak(offload: str, *loras: LoraRef) -> MemoryPlan:
+        found = plan_memory(
+            T2V_A14B,
+            request(T2V_A14B, size, offload=offload, tile=128, loras=loras),
+            large,
+            host(256),
+        )
+        assert isinstance(found, MemoryPlan)
+        return found
+
+    for offload, times in (("none", 2), ("model", 1), ("block", 3 / T2V_A14B.blocks)):
+        more = peak(offload, *pair).peak_vram_bytes - peak(offload).peak_vram_bytes
+        assert more == pytest.approx(FRAGMENTATION * 2 * weights * times, rel=0.02)
+    held = peak("block", *pair).peak_ram_bytes - peak("block").peak_ram_bytes
+    assert held == pytest.approx(2 * 2 * weights, rel=0.02)

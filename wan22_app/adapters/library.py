@@ -55,8 +55,8 @@ class FolderLibrary:
 
     def check_lora(self, entry: ModelEntry, ref: LoraRef) -> LoraRef:
         path = self.lora_path(ref)
-        lora_file.check(path, entry.spec, partly=ref.partly)
-        return ref.model_copy(update={"sha256": self._hash(path)})
+        weights = lora_file.check(path, entry.spec, partly=ref.partly)
+        return ref.model_copy(update={"sha256": self._hash(path), "weights": weights})
 
     def _hash(self, path: Path) -> str:
         """A sound LoRA's hash, kept until the file changes: a form asks at every key."""

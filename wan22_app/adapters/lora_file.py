@@ -1,5 +1,6 @@
 """Whether a LoRA fits a model, judged from its header; and whether its numbers are numbers."""
 
+import math
 import mmap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -21,10 +22,11 @@ ANOTHER = "Choose another file."
 Shapes = tuple[int | None, int | None]
 
 
-def check(path: Path, spec: ModelSpec, *, partly: bool = False) -> None:
-    """Raise InvalidRequest with the first reason why this file cannot be used with this model.
+def check(path: Path, spec: ModelSpec, *, partly: bool = False) -> int:
+    """How many weights of the file this model uses.
 
-    ``partly`` is the consent to leave out what the model has no place for.
+    ``partly`` is the consent to leave out what the model has no place for. Raises InvalidRequest
+    with the first reason why the file cannot be used.
     """
     try:
         tensors = read_header(path)
@@ -33,6 +35,8 @@ def check(path: Path, spec: ModelSpec, *, partly: bool = False) -> None:
     reason = next(_reasons(path.name, tensors, spec, partly), None)
     if reason is not None:
         raise InvalidRequest(reason)
+    used = (tensors[name] for pair in read(tensors).pairs.values() for name in (pair.down, pair.up))
+    return sum(math.prod(tensor.shape) for tensor in used)
 
 
 def check_numbers(path: Path) -> None:

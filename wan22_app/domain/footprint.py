@@ -42,6 +42,7 @@ def foresee(
     spec: ModelSpec, request: GenerationRequest, device: Device, offload: Offload, keep: Keep
 ) -> MemoryPlan:
     """The request with this placement: the tiles it would get, peaks and seconds."""
+    spec = laden(spec, request)
     costs, made = spec.costs, geometry(spec, request)
     scale = BYTES_PER_WEIGHT[request.precision] / 2
     held = _held(spec, offload, keep, scale)
@@ -67,6 +68,21 @@ def foresee(
         peak_ram_bytes=int(ram + (max(work, decode) if on_cpu else 0)) + _picture_bytes(made, tile),
         seconds=_seconds(card_of(device.name), spec, request, tile),
     )
+
+
+def laden(spec: ModelSpec, request: GenerationRequest) -> ModelSpec:
+    """The model with its LoRAs, which lie in its blocks and go wherever those go."""
+    extra = 2 * max(
+        sum(ref.weights for ref in request.loras if ref.expert in ("both", expert))
+        for expert in ("high", "low")
+    )
+    costs = spec.costs.model_copy(
+        update={
+            "transformer_bytes": spec.costs.transformer_bytes + extra,
+            "block_bytes": spec.costs.block_bytes + extra // spec.blocks,
+        }
+    )
+    return spec.model_copy(update={"costs": costs})
 
 
 def overlap(tile: int) -> int:

@@ -73,8 +73,9 @@ class ImageRef(Value):
 
 
 class LoraRef(Value):
-    """A LoRA file under ``loras/`` with its strength; ``sha256`` is filled in at submission.
+    """A LoRA file under ``loras/`` with its strength.
 
+    ``sha256`` and ``weights``, how many numbers of it are used, are filled in at submission.
     ``partly`` is the consent to use what fits of a file that the model has no place for in whole.
     """
 
@@ -83,6 +84,7 @@ class LoraRef(Value):
     expert: Literal["high", "low", "both"] = "both"
     partly: bool = False
     sha256: str = ""
+    weights: int = Field(default=0, ge=0)
 
 
 class GenerationRequest(Value):
