@@ -63,8 +63,14 @@ def figures(looks: Sequence[Look]) -> Figures:
     return {
         "memory_mb": [round(first.memory / MB, 2), round(last.memory / MB, 2)],
         "bytes_a_job": round((last.memory - first.memory) / jobs),
+        "memory_mb_meanwhile": [round(each.memory / MB, 1) for each in looks[:: _every(looks)]],
         **kept,
     }
+
+
+def _every(looks: Sequence[Look]) -> int:
+    """How many looks to skip so that some twenty tell a step from a slope."""
+    return max(1, len(looks) // 20)
 
 
 def _ends(looks: Sequence[Look]) -> tuple[Look, Look]:
