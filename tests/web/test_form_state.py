@@ -11,10 +11,10 @@ import pytest
 from tests.tensors import tensors
 from wan22_app.adapters.db.migrate import migrate
 from wan22_app.bootstrap import build_services
-from wan22_app.domain.catalog import DEMO_T2V
+from wan22_app.domain.catalog import DEMO_T2V, T2V_A14B
 from wan22_app.settings import Settings
 from wan22_app.web import counter
-from wan22_app.web.state import form, start_image
+from wan22_app.web.state import form, speed, start_image
 from wan22_app.web.state.form import FormState
 
 HUGE = "9" * 400
@@ -27,7 +27,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FormState:
         monkeypatch.setenv(f"WAN22_{name.upper()}", str(tmp_path / name))
     built = build_services(Settings())
     migrate(built.settings.database)
-    for module in (form, start_image, counter):
+    for module in (form, speed, start_image, counter):
         monkeypatch.setattr(module, "services", lambda: built)
     return FormState(_reflex_internal_init=True)  # type: ignore[call-arg]
 
@@ -141,3 +141,40 @@ def test_a_row_that_is_not_there_changes_nothing(
     call(with_loras, "drop_lora", 9)
     assert len(with_loras.lora_rows) == 1
     assert len(with_loras.loras) < 50
+
+
+def test_turbo_brings_its_lora_and_exact_takes_it_away(state: FormState, tmp_path: Path) -> None:
+    for half in ("high", "low"):
+        shapes = {f"{QUERY}.lora_A.weight": (1, 5120), f"{QUERY}.lora_B.weight": (5120, 1)}
+        tensors(tmp_path / "loras" / f"lightning_4steps_{half}_noise.safetensors", shapes)
+    tensors(tmp_path / "loras" / "style.safetensors", {**shapes})
+    call(state, "load")
+    call(state, "choose_model", T2V_A14B.key)
+    call(state, "add_lora", "style.safetensors")
+    assert (state.speed, state.lacks_distilled) == ("Exact", False)
+    call(state, "choose_speed", "Turbo")
+    assert (state.speed, state.sampler, state.steps, state.guidance_low) == (
+        "Turbo", "euler", "4", "1.0",
+    )  # fmt: skip
+    assert [row.name for row in state.lora_rows] == [
+        "style.safetensors", "lightning_4steps_*_noise.safetensors",
+    ]  # fmt: skip
+    call(state, "drop_lora", 1)
+    assert state.lacks_distilled
+    call(state, "change", "steps", "6")
+    assert (state.speed, state.lacks_distilled) == ("", False)
+    call(state, "choose_speed", "Turbo")
+    call(state, "choose_speed", "Exact")
+    assert (state.speed, state.steps, state.shift) == ("Exact", "40", "12.0")
+    assert [row.name for row in state.lora_rows] == ["style.safetensors"]
+    call(state, "choose_speed", "Warp")
+    assert state.speed == "Exact"
+
+
+def test_turbo_takes_no_lora_of_another_model(state: FormState, tmp_path: Path) -> None:
+    shapes = {f"{QUERY}.lora_A.weight": (1, 3072), f"{QUERY}.lora_B.weight": (3072, 1)}
+    tensors(tmp_path / "loras" / "lightning.safetensors", shapes)
+    call(state, "load")
+    call(state, "choose_model", T2V_A14B.key)
+    call(state, "choose_speed", "Turbo")
+    assert (state.lora_rows, state.lacks_distilled) == ([], True)

@@ -27,9 +27,11 @@ def form() -> rx.Component:
                 words.QUALITY, FormState.qualities, FormState.quality, FormState.choose_quality
             ),
             buttons(words.LENGTH, FormState.lengths, FormState.length, FormState.choose_length),
+            rx.cond(~FormState.chosen.demo, speed_field()),
             wrap="wrap",
             gap="16px",
         ),
+        turbo_note(),
         rx.flex(
             rx.flex(seed_field(), count_field(), gap="16px", align="start", wrap="wrap"),
             preset_menu(),
@@ -98,6 +100,29 @@ def prompt_field() -> rx.Component:
         below("prompt"),
         prompt_tools(),
         width="100%",
+    )
+
+
+def speed_field() -> rx.Component:
+    """As the makers say, or four distilled steps; neither is marked for anything else."""
+    return buttons(
+        words.SPEED, rx.Var.create(list(words.SPEEDS.values())), FormState.speed,
+        FormState.choose_speed,
+    )  # fmt: skip
+
+
+def turbo_note() -> rx.Component:
+    """What Turbo costs, and what it lacks."""
+    return rx.cond(
+        FormState.speed == words.SPEEDS["turbo"],
+        rx.box(
+            rx.el.div(words.TURBO_HINT, class_name="wan-hint"),
+            rx.cond(
+                FormState.lacks_distilled,
+                rx.el.div(words.TURBO_LACKS, class_name="wan-error", role="alert"),
+            ),
+            id="turbo-note",
+        ),
     )
 
 

@@ -20,6 +20,7 @@ from wan22_app.web.pictures import from_draft
 from wan22_app.web.security import Policy, is_text, person_of, policy
 from wan22_app.web.state.last_image import LastImage
 from wan22_app.web.state.lora_list import LoraList
+from wan22_app.web.state.speed import SpeedChoice
 from wan22_app.web.state.stage import StageState
 from wan22_app.web.state.start_image import StartImage
 from wan22_app.web.verdict import VerdictView, problems_text, verdict_view, without_weights
@@ -32,7 +33,7 @@ TEXT_FIELDS = (
 LONGEST = 5000
 
 
-class FormState(StartImage, LastImage, LoraList, rx.State):
+class FormState(StartImage, LastImage, LoraList, SpeedChoice, rx.State):
     """One tab's form. Fields are the texts that were typed; the domain judges them."""
 
     model: str = ""
@@ -336,6 +337,7 @@ class FormState(StartImage, LastImage, LoraList, rx.State):
             self.counted = length
         self._frame()
         self._frame_last()
+        self._mark_speed({name: getattr(self, name) for name in TEXT_FIELDS})
         self._keep_draft()
 
     async def _without_weights(self, view: VerdictView) -> VerdictView:

@@ -1,0 +1,52 @@
+"""Exact and Turbo, as fields of the form."""
+
+import pytest
+
+from wan22_app.domain.catalog import REAL_SPECS, T2V_A14B, TI2V_5B, ModelSpec
+from wan22_app.domain.generation import GenerationRequest
+from wan22_app.domain.speed import SPEEDS, Speed, fields_of, is_distilled, only_distilled, speed_of
+
+PAIR = "wan2.2_t2v_lightx2v_4steps_lora_v1.1_*_noise.safetensors"
+
+
+@pytest.mark.parametrize("spec", REAL_SPECS)
+@pytest.mark.parametrize("speed", SPEEDS)
+def test_fields_are_recognised_however_their_numbers_are_typed(
+    spec: ModelSpec, speed: Speed
+) -> None:
+    fields = fields_of(spec, speed)
+    assert speed_of(spec, fields) == speed
+    assert speed_of(spec, {**fields, "shift": f" {float(fields['shift']):.2f} "}) == speed
+    assert speed_of(spec, {**fields, "steps": "17"}) is None
+    assert speed_of(spec, {**fields, "steps": ""}) is None
+
+
+def test_they_make_a_request() -> None:
+    for spec in (T2V_A14B, TI2V_5B):
+        exact, turbo = (
+            GenerationRequest.build(spec, {"prompt": "x", **fields_of(spec, speed)}, 1)
+            for speed in SPEEDS
+        )
+        assert exact == GenerationRequest.build(spec, {"prompt": "x"}, 1)
+        assert (turbo.sampler, turbo.steps, turbo.guidance, turbo.shift) == ("euler", 4, 1.0, 5.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "distilled"),
+    [
+        (PAIR, True),
+        ("Wan22-Lightning_HIGH.safetensors", True),
+        ("style_4step.safetensors", True),
+        ("dance_24steps.safetensors", False),
+        ("4steppe_landscape.safetensors", False),
+        ("painting.safetensors", False),
+    ],
+)
+def test_a_name_says_whether_a_file_is_distilled(name: str, distilled: bool) -> None:
+    assert is_distilled(name) is distilled
+
+
+def test_one_is_taken_and_among_several_a_person_chooses() -> None:
+    assert only_distilled(["a.safetensors", PAIR]) == PAIR
+    assert only_distilled(["a.safetensors"]) is None
+    assert only_distilled([PAIR, "other_lightning.safetensors"]) is None

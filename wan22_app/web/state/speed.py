@@ -1,0 +1,70 @@
+"""The form's speed: Exact, Turbo, or something of one's own."""
+
+import asyncio
+from typing import Any
+
+import reflex as rx
+
+from wan22_app.bootstrap import services
+from wan22_app.domain import loras, speed
+from wan22_app.domain.catalog import ModelSpec
+from wan22_app.domain.errors import UserError
+from wan22_app.web import words
+from wan22_app.web.security import Policy, policy
+from wan22_app.web.state.lora_list import LoraRow
+
+
+class SpeedChoice(rx.State, mixin=True):
+    """The part of the form's state that concerns its speed."""
+
+    model: str = ""
+    speed: str = ""
+    lacks_distilled: bool = False
+    """Turbo without a LoRA that was taught its four steps."""
+    lora_rows: list[LoraRow] = []
+    lora_offers: list[str] = []
+
+    @rx.event
+    @policy(Policy.PERSON)
+    async def choose_speed(self, name: str | list[str]) -> None:
+        """Set what belongs to a speed, and its LoRA where just one fits."""
+        wanted = next((key for key in speed.SPEEDS if words.SPEEDS[key] == name), None)
+        if wanted is None:
+            return
+        rows = [row for row in self.lora_rows if not speed.is_distilled(row.name)]
+        if wanted == "turbo":
+            found = speed.only_distilled(await asyncio.to_thread(self._fitting))
+            rows = [*rows, LoraRow(found, "1")] if found else list(self.lora_rows)
+        self._fill(speed.fields_of(self._spec(), wanted))
+        await self._list_loras(rows)
+
+    def _fitting(self) -> list[str]:
+        """Distilled LoRAs of the folder that the chosen model can use."""
+        library = services().library
+        entry, files = library.entry(self.model), library.loras()
+
+        def fits(name: str) -> bool:
+            try:
+                for ref in loras.references([loras.Choice(name)], files):
+                    library.check_lora(entry, ref)
+            except UserError:
+                return False
+            return True
+
+        return [name for name in filter(speed.is_distilled, self.lora_offers) if fits(name)]
+
+    def _mark_speed(self, fields: dict[str, str]) -> None:
+        """Which speed the typed fields amount to."""
+        found = speed.speed_of(self._spec(), fields)
+        self.speed = words.SPEEDS[found] if found else ""
+        lacks = not any(speed.is_distilled(row.name) for row in self.lora_rows)
+        self.lacks_distilled = found == "turbo" and lacks
+
+    def _spec(self) -> ModelSpec:
+        raise NotImplementedError
+
+    def _fill(self, values: dict[str, str]) -> None:
+        raise NotImplementedError
+
+    async def _list_loras(self, rows: list[LoraRow]) -> Any:
+        raise NotImplementedError
