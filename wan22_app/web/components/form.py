@@ -153,7 +153,7 @@ def seed_field() -> rx.Component:
 
 def count_field() -> rx.Component:
     """How many videos of this form, each with the next seed."""
-    return rx.box(number("count", words.COUNT), width="88px")
+    return rx.box(number("count", words.COUNT), width="136px")
 
 
 def advanced() -> rx.Component:
