@@ -1,10 +1,12 @@
 """LoRAs of every format, several at once, made stronger in place, gone without a trace."""
 
+import gc
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 import torch
+from peft.tuners.lora import LoraLayer
 from safetensors.torch import save_file
 
 from tests.engine.conftest import Generate
@@ -89,6 +91,12 @@ def hashed(generate: Generate, *files: tuple[LoraRef, str], **strengths: float) 
     return generate("demo-t2v", loras=refs, lora_paths=paths).done.latents_sha256
 
 
+def adapters() -> int:
+    """Modules in memory that carry a LoRA."""
+    gc.collect()
+    return sum(isinstance(each, LoraLayer) for each in gc.get_objects())
+
+
 @pytest.mark.parametrize(
     "modules", [tuple(NATIVE), ("attn1.to_q",)], ids=["all modules", "one module"]
 )
@@ -123,7 +131,9 @@ def test_a_lora_changes_the_video_and_goes_without_a_trace(
     assert len(changed) == 4
     assert base not in changed
     assert hashed(generate, halves[0], x=0.0) == base
+    assert adapters() > 0
     assert hashed(generate) == base
+    assert adapters() == 0, "600 MB for each expert of A14B"
 
 
 def test_several_work_together_and_leave_one_by_one(generate: Generate, tmp_path: Path) -> None:
