@@ -32,10 +32,11 @@ def check(path: Path, spec: ModelSpec, *, partly: bool = False) -> int:
         tensors = read_header(path)
     except BadFile as error:
         raise InvalidRequest(_damaged(path.name, str(error))) from error
-    reason = next(_reasons(path.name, tensors, spec, partly), None)
+    reading = read(tensors)
+    reason = next(_reasons(path.name, tensors, reading, spec, partly=partly), None)
     if reason is not None:
         raise InvalidRequest(reason)
-    used = (tensors[name] for pair in read(tensors).pairs.values() for name in (pair.down, pair.up))
+    used = (tensors[name] for pair in reading.pairs.values() for name in (pair.down, pair.up))
     return sum(math.prod(tensor.shape) for tensor in used)
 
 
@@ -69,9 +70,8 @@ def _finite(data: mmap.mmap, start: int, tensor: Tensor) -> bool:
 
 
 def _reasons(
-    name: str, tensors: Mapping[str, Tensor], spec: ModelSpec, partly: bool
+    name: str, tensors: Mapping[str, Tensor], reading: Reading, spec: ModelSpec, *, partly: bool
 ) -> Iterator[Problem]:
-    reading = read(tensors)
     whole = {module: pair for module, pair in reading.pairs.items() if pair.whole}
     if not whole:
         yield _problem("no_lora", f"“{name}” holds no LoRA that this app knows.", ANOTHER)
