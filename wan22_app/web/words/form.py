@@ -69,7 +69,7 @@ HINTS = {
     "sampler": "euler is for 4-step models and LoRAs",
     "tile": "auto, or pixels: smaller needs less memory",
     "chunk": "auto, or tokens: fewer need less memory",
-    "count": "each with another seed",
+    "count": "each its own seed",
     "loras": "strength 1 is as it was trained, 0 is off, -4 to 4",
 }
 MAY_REDUCE = "If memory runs out, also try smaller"
