@@ -2,7 +2,7 @@
 
 import math
 import mmap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +14,9 @@ from wan22_app.domain.lora_keys import ATTENTION, Pair, Reading, block_of, read
 
 MAX_RANK = 512
 MADE_FOR = {5120: "A14B", 3072: "TI2V-5B", 1536: "Wan2.1 1.3B", 128: "the demo models"}
-TAKEN = frozenset({"F32", "F16", "BF16"})
 EXPONENT = {"F32": ("<u4", 0x7F800000), "F16": ("<u2", 0x7C00), "BF16": ("<u2", 0x7F80)}
-"""How to look at a number's bits: with all of these set it is infinite or none at all."""
+"""How to look at a number's bits: with all of these set it is infinite or none at all.
+Files of other types are refused."""
 AT_ONCE = 1 << 24
 ANOTHER = "Choose another file."
 Shapes = tuple[int | None, int | None]
@@ -78,7 +78,7 @@ def _reasons(
     if len(whole) < len(reading.pairs):
         yield _problem("lora_unpaired", f"“{name}” is incomplete: halves are missing.", ANOTHER)
     dtypes = {tensors[key].dtype for pair in whole.values() for key in (pair.down, pair.up)}
-    if odd := dtypes - TAKEN:
+    if odd := dtypes - EXPONENT.keys():
         yield _problem(
             "lora_type",
             f"“{name}” is stored as {', '.join(sorted(odd))}.",
@@ -86,7 +86,7 @@ def _reasons(
         )
     yield from _misfits(name, whole, tensors, spec)
     if reading.unknown and not partly:
-        yield _partly(name, reading, spec)
+        yield _partly(name, reading.unknown, len(tensors), spec)
 
 
 def _misfits(
@@ -143,17 +143,13 @@ def _sides(module: str, spec: ModelSpec) -> Shapes:
     }[inner]
 
 
-def _partly(name: str, reading: Reading, spec: ModelSpec) -> Problem:
-    known = sum(
-        len([key for key in (p.down, p.up, p.alpha) if key]) for p in reading.pairs.values()
-    )
+def _partly(name: str, unknown: Sequence[str], tensors: int, spec: ModelSpec) -> Problem:
     return Problem(
         code="lora_partly",
-        what=f"{spec.name} has no place for {len(reading.unknown)} of the "
-        f"{known + len(reading.unknown)} tensors in “{name}”.",
+        what=f"{spec.name} has no place for {len(unknown)} of the {tensors} tensors in “{name}”.",
         cause="It was made for another kind of model, or holds more than a LoRA.",
         cure="Allow it to be used in part, or choose another file.",
-        evidence="\n".join(reading.unknown[:20]),
+        evidence="\n".join(unknown[:20]),
         field="loras",
     )
 

@@ -29,10 +29,8 @@ PresetName = Annotated[str, Field(max_length=60), AfterValidator(_printable)]
 def _one_lora(fields: dict[str, str]) -> dict[str, str]:
     """Presets of before several LoRAs had a name and a strength."""
     name, strength = fields.get("lora"), fields.get("lora_strength") or "1"
-    rest = {key: text for key, text in fields.items() if not key.startswith("lora")}
-    if not name:
-        return {**rest, **({"loras": fields["loras"]} if "loras" in fields else {})}
-    return {**rest, "loras": f"{name}:{strength}"}
+    rest = {key: text for key, text in fields.items() if key not in ("lora", "lora_strength")}
+    return {**rest, "loras": f"{name}:{strength}"} if name else rest
 
 
 class Preset(Value):
