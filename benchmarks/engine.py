@@ -41,8 +41,8 @@ from wan22_app.domain.memory import plan_memory, ram_budget
 from wan22_app.domain.plan import Device, Host, MemoryPlan, WontFit
 from wan22_app.domain.work import Work
 from wan22_app.engine.engine import Engine, latents_sha256
-from wan22_app.engine.loading import Source, from_disk
 from wan22_app.engine.placement import give_back
+from wan22_app.engine.source import Source, from_disk
 from wan22_app.engine.watching import RamWatch
 
 Row = dict[str, Any]

@@ -14,7 +14,7 @@ from transformers import AutoTokenizer, UMT5Config, UMT5EncoderModel
 from wan22_app.demo import SHIPPED
 from wan22_app.domain.catalog import ModelSpec
 from wan22_app.domain.plan import MemoryPlan
-from wan22_app.engine.loading import DTYPES
+from wan22_app.engine.source import DTYPES
 
 TEXT_WIDTH = 4096
 LAYERS = {"t2v": (40, 40, 13824, 16, 16), "i2v": (40, 40, 13824, 36, 16),

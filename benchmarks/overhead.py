@@ -27,7 +27,7 @@ from wan22_app.domain.generation import GenerationRequest
 from wan22_app.domain.plan import MemoryPlan
 from wan22_app.domain.work import Work
 from wan22_app.engine.engine import Engine, latents_sha256
-from wan22_app.engine.loading import from_disk
+from wan22_app.engine.source import from_disk
 
 ROUNDS = 2
 

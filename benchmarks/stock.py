@@ -12,8 +12,8 @@ from PIL import Image
 from wan22_app.domain.catalog import ModelSpec
 from wan22_app.domain.generation import geometry
 from wan22_app.domain.work import Work
-from wan22_app.engine.loading import EXPERTS, Source
 from wan22_app.engine.picture import fitted
+from wan22_app.engine.source import EXPERTS, Source
 
 
 def stock_pipeline(work: Work, source: Source) -> Any:

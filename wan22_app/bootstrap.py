@@ -290,5 +290,6 @@ def engine_command(settings: Settings, device: str, slot: str, lock: Path) -> Se
         *("--lock", str(lock)),
         *("--device", device),
         *("--embeddings", str(settings.embeddings)),
+        *("--quantized", str(settings.quantized)),
         *("--idle-seconds", str(settings.idle_minutes * 60)),
     )

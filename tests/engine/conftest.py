@@ -110,7 +110,13 @@ def work(demo_models: Path, picture: Path, tmp_path: Path) -> Make:
             job_id="0" * 32,
             epoch=1,
             request=GenerationRequest.build(spec, values, 1),
-            plan=plan.model_copy(update={"precision": values.get("precision", "fp32")}),
+            plan=plan.model_copy(
+                update={
+                    "precision": values.get("precision", "fp32"),
+                    "quantization": values.get("quantization", "none"),
+                    "text_quantization": values.get("text_quantization", "none"),
+                }
+            ),
             entry=ModelEntry(
                 spec=spec,
                 state=WeightsState.READY,

@@ -12,9 +12,10 @@ from wan22_app.domain.catalog import DEMO_T2V
 from wan22_app.domain.events import Done, Stage
 from wan22_app.domain.work import Work
 from wan22_app.engine.engine import Engine
-from wan22_app.engine.loading import components, from_disk, reader_of
+from wan22_app.engine.loading import components, reader_of
 from wan22_app.engine.progress import Brake
 from wan22_app.engine.shelf import Shelf
+from wan22_app.engine.source import from_disk
 
 WITHOUT_ENCODER = 4
 """Scheduler, VAE and two experts."""

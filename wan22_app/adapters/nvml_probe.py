@@ -87,12 +87,14 @@ class NvmlProbe:
             memory = self._nvml.nvmlDeviceGetMemoryInfo(handle)
             name = self._nvml.nvmlDeviceGetName(handle)
             driver = self._nvml.nvmlSystemGetDriverVersion()
+            capability = self._nvml.nvmlDeviceGetCudaComputeCapability(handle)
         except pynvml.NVMLError:
             return Device(kind="cpu", name=_processor())
         return Device(
             kind="cuda",
             name=_text(name),
             driver=_text(driver),
+            capability=(int(capability[0]), int(capability[1])),
             total_bytes=int(memory.total),
             free_bytes=int(memory.free),
         )

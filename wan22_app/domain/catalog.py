@@ -13,6 +13,9 @@ from wan22_app.domain.values import Value
 
 Precision = Literal["bf16", "fp16", "fp32"]
 VaePrecision = Literal["fp32", "bf16"]
+Quantization = Literal["none", "int8", "int8-dynamic", "fp8", "fp8-dynamic"]
+"""Of the transformers' matrices; see ``quantization``."""
+TextQuantization = Literal["none", "int8"]
 GIB = 1024**3
 GB = 1000**3
 

@@ -24,6 +24,8 @@ FIELD_NAMES = {
     "seed": "Seed",
     "precision": "Precision",
     "vae_precision": "Decoder precision",
+    "quantization": "Quantization",
+    "text_quantization": "Text encoder's quantization",
     "offload": "Offload",
     "keep": "Model in memory",
     "tile": "VAE tile size",

@@ -12,6 +12,7 @@ from wan22_app.domain.effort import operations
 from wan22_app.domain.events import Stage
 from wan22_app.domain.generation import GenerationRequest, Geometry, geometry
 from wan22_app.domain.plan import CHUNK, Device, Keep, MemoryPlan, Offload
+from wan22_app.domain.quantization import KINDS, SHARE, TEXT_SHARE
 
 DEFAULT_TILE = 256
 LARGE_TILES = (1024, 768, 640, 512, 384)
@@ -42,24 +43,26 @@ def foresee(
     spec: ModelSpec, request: GenerationRequest, device: Device, offload: Offload, keep: Keep
 ) -> MemoryPlan:
     """The request with this placement: the tiles it would get, peaks and seconds."""
-    spec = laden(spec, request)
+    spec = as_loaded(spec, request)
     costs, made = spec.costs, geometry(spec, request)
-    scale = BYTES_PER_WEIGHT[request.precision] / 2
-    held = _held(spec, offload, keep, scale)
+    held = _held(spec, offload, keep)
     tokens = spec.tokens(made.width, made.height, made.frames)
     chunk = CHUNK if request.chunk == "auto" else request.chunk
-    work = scale * _activations(costs, tokens, chunk)
+    work = scale_of(request) * _activations(costs, tokens, chunk)
+    work += _eight_bit_bytes(spec, request, min(chunk, tokens))
     given = _given_bytes(spec, request, made)
     room = max(held.denoising + work, _roomy(device)) - held.pictures - given
     tile = _tile(request, device, made, costs, room)
     decode = given + _decode_bytes(costs, request, made, tile)
     most = max(held.text, held.denoising + work, held.pictures + decode)
     on_cpu = device.kind == "cpu"
-    ram = PROCESS_BYTES + _ram_weights(costs, device, offload, keep, scale)
+    ram = PROCESS_BYTES + _ram_weights(costs, device, offload, keep)
     return MemoryPlan(
         device=device.torch_name,
         precision=request.precision,
         vae_precision=request.vae_precision,
+        quantization=request.quantization,
+        text_quantization=request.text_quantization,
         offload=offload,
         keep=keep,
         tile=tile,
@@ -70,19 +73,47 @@ def foresee(
     )
 
 
-def laden(spec: ModelSpec, request: GenerationRequest) -> ModelSpec:
-    """The model with its LoRAs, which lie in its blocks and go wherever those go."""
-    extra = 2 * max(
+def as_loaded(spec: ModelSpec, request: GenerationRequest) -> ModelSpec:
+    """The model with the bytes that it has in memory: in the request's types, with its LoRAs.
+
+    Those lie in its blocks and go wherever they go; they are not quantized. Only matrices of blocks
+    are.
+    """
+    costs, scale = spec.costs, scale_of(request)
+    numbers = max(
         sum(ref.weights for ref in request.loras if ref.expert in ("both", expert))
         for expert in ("high", "low")
     )
-    costs = spec.costs.model_copy(
+    rest = max(0, costs.transformer_bytes - spec.blocks * costs.block_bytes)
+    share = 1.0 if request.quantization == "none" else SHARE
+    block = scale * (share * costs.block_bytes + 2 * numbers / spec.blocks)
+    text = scale * (1.0 if request.text_quantization == "none" else TEXT_SHARE)
+    actual = costs.model_copy(
         update={
-            "transformer_bytes": spec.costs.transformer_bytes + extra,
-            "block_bytes": spec.costs.block_bytes + extra // spec.blocks,
+            "transformer_bytes": int(spec.blocks * block + scale * rest),
+            "block_bytes": int(block),
+            "text_bytes": int(text * costs.text_bytes),
         }
     )
-    return spec.model_copy(update={"costs": costs})
+    return spec.model_copy(update={"costs": actual})
+
+
+def scale_of(request: GenerationRequest) -> float:
+    """Bytes of a number beside the two that the catalogue's figures are for."""
+    return BYTES_PER_WEIGHT[request.precision] / 2
+
+
+def _eight_bit_bytes(spec: ModelSpec, request: GenerationRequest, chunk: int) -> int:
+    """What products of quantized matrices need beside activations, at a block's widest layer.
+
+    The matrix in bf16 and on its way there; where it is not unpacked, its inputs in eight bits and
+    sums in 32.
+    """
+    if request.quantization == "none":
+        return 0
+    if KINDS[request.quantization].dynamic:
+        return chunk * 5 * spec.feed_forward
+    return 2 * 2 * spec.attention_width * spec.feed_forward
 
 
 def overlap(tile: int) -> int:
@@ -129,15 +160,15 @@ class _Held(NamedTuple):
     pictures: float
 
 
-def _held(spec: ModelSpec, offload: Offload, keep: Keep, scale: float) -> _Held:
+def _held(spec: ModelSpec, offload: Offload, keep: Keep) -> _Held:
     costs = spec.costs
-    text, expert = scale * costs.text_bytes, scale * costs.transformer_bytes
+    text, expert = costs.text_bytes, costs.transformer_bytes
     if offload == "model":
         return _Held(text, expert, 0.0)
     if offload == "block":
         # What is in no block, embeddings and the last projection, stays for the whole forward.
         rest = max(0, costs.transformer_bytes - spec.blocks * costs.block_bytes)
-        visiting = scale * (VISITING_BLOCKS * costs.block_bytes + rest)
+        visiting = VISITING_BLOCKS * costs.block_bytes + rest
         return _Held(visiting, visiting, 0.0)
     if keep == "one":
         return _Held(text + costs.vae_bytes, expert + costs.vae_bytes, 0.0)
@@ -145,9 +176,9 @@ def _held(spec: ModelSpec, offload: Offload, keep: Keep, scale: float) -> _Held:
     return _Held(both + costs.vae_bytes, both + costs.vae_bytes, both)
 
 
-def _ram_weights(costs: Costs, device: Device, offload: Offload, keep: Keep, scale: float) -> float:
+def _ram_weights(costs: Costs, device: Device, offload: Offload, keep: Keep) -> int:
     """Bytes of weights in main memory. What belongs on the card passes through part by part."""
-    text, expert = scale * costs.text_bytes, scale * costs.transformer_bytes
+    text, expert = costs.text_bytes, costs.transformer_bytes
     if keep == "one":
         return max(text, expert) + costs.vae_bytes
     if offload == "none" and device.kind != "cpu":

@@ -6,10 +6,18 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
-from wan22_app.domain.catalog import ImageUse, ModelSpec, Precision, VaePrecision
+from wan22_app.domain.catalog import (
+    ImageUse,
+    ModelSpec,
+    Precision,
+    Quantization,
+    TextQuantization,
+    VaePrecision,
+)
 from wan22_app.domain.errors import InvalidRequest, Problem
 from wan22_app.domain.fields import FIELD_NAMES, MAX_LORAS, problems_of, shown
 from wan22_app.domain.picture import LONGEST_SIDE, Background, ImageSource, Share
+from wan22_app.domain.quantization import type_refusals
 from wan22_app.domain.values import Value
 
 PROMPT_LIMIT = 2000
@@ -115,6 +123,8 @@ class GenerationRequest(Value):
     seed: Whole = Field(ge=0, le=MAX_SEED)
     precision: Precision
     vae_precision: VaePrecision = "fp32"
+    quantization: Quantization = "none"
+    text_quantization: TextQuantization = "none"
     offload: OffloadChoice = "auto"
     keep: KeepChoice = "auto"
     tile: TileChoice = "auto"
@@ -198,6 +208,7 @@ def refusals(spec: ModelSpec, request: GenerationRequest) -> Iterator[Problem]:
             field="guidance_low",
         )
     yield from _lora_refusals(spec, request.loras)
+    yield from type_refusals(request.quantization, request.text_quantization, request.precision)
 
 
 def _last_image_refusals(spec: ModelSpec, request: GenerationRequest) -> Iterator[Problem]:

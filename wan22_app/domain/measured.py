@@ -23,7 +23,9 @@ def setup_of(request: GenerationRequest, plan: MemoryPlan) -> str:
     pieces = "whole" if plan.tile is None else "tiled"
     given = "text" if request.image is None else "image"
     loras = f"+{len(request.loras)}" if request.loras else ""
-    parts = (plan.precision, plan.vae_precision, plan.offload, plan.keep, pieces, given + loras)
+    types = (plan.precision, plan.vae_precision, plan.quantization, plan.text_quantization)
+    parts = (*(kind for kind in types if kind != "none"), plan.offload, plan.keep, pieces,
+             given + loras)  # fmt: skip
     return "/".join(parts)
 
 

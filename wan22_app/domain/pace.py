@@ -6,7 +6,7 @@ Only their order counts: a card that is not listed is taken for one of middling 
 from wan22_app.domain.cards import Card, card_of
 from wan22_app.domain.catalog import ModelSpec
 from wan22_app.domain.events import Stage
-from wan22_app.domain.footprint import BYTES_PER_WEIGHT, seconds_on
+from wan22_app.domain.footprint import as_loaded, seconds_on
 from wan22_app.domain.generation import GenerationRequest
 from wan22_app.domain.plan import Device, MemoryPlan
 
@@ -24,14 +24,17 @@ def duration(
 ) -> float:
     """Seconds of computing, and of waiting for the bus, by arithmetic; the disk is not in it."""
     spent = seconds_on(card_of(device.name) or MIDDLING, spec, request, plan.tile)
-    scale = BYTES_PER_WEIGHT[request.precision] / 2
-    weights = scale * (spec.costs.text_bytes + spec.costs.experts * spec.costs.transformer_bytes)
+    costs = as_loaded(spec, request).costs
+    weights = costs.text_bytes + costs.experts * costs.transformer_bytes
     waiting = 0.0
     if plan.offload == "model":
         waiting = weights / BUS
     elif plan.offload == "block":
         forwards = request.steps * (2 if request.guidance > 1 else 1)
-        fetched = forwards * scale * spec.costs.transformer_bytes / PINNED_BUS
+        bus = BUS if plan.quantization != "none" else PINNED_BUS
+        fetched = forwards * costs.transformer_bytes / bus
         denoising = spent[Stage.DENOISING]
-        waiting = max(FETCHING * denoising, fetched - denoising)
+        # Quantized blocks do not come while others compute, see ``engine.placement``.
+        hidden = 0.0 if plan.quantization != "none" else denoising
+        waiting = max(FETCHING * denoising, fetched - hidden)
     return sum(spent.values()) + waiting

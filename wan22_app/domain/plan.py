@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from wan22_app.domain.catalog import Precision, VaePrecision
+from wan22_app.domain.catalog import Precision, Quantization, TextQuantization, VaePrecision
 from wan22_app.domain.values import Value
 
 Offload = Literal["none", "model", "block"]
@@ -17,7 +17,10 @@ LEAST_CHUNK = 512
 
 
 class Device(Value):
-    """Where a run computes. Bytes, not GiB; a CPU has no memory of its own, and no driver."""
+    """Where a run computes. Bytes, not GiB; a CPU has no memory of its own, and no driver.
+
+    ``capability`` is the card's compute capability, as in (8, 9).
+    """
 
     kind: Literal["cpu", "cuda"]
     name: str
@@ -25,6 +28,7 @@ class Device(Value):
     total_bytes: int = 0
     free_bytes: int = 0
     driver: str = ""
+    capability: tuple[int, int] = (0, 0)
 
     @property
     def torch_name(self) -> str:
@@ -63,6 +67,8 @@ class Placement(Value):
     device: str
     precision: Precision
     vae_precision: VaePrecision = "fp32"
+    quantization: Quantization = "none"
+    text_quantization: TextQuantization = "none"
     offload: Offload
     keep: Keep = "all"
     tile: int | None

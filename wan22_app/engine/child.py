@@ -59,6 +59,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--lock", required=True, help="lock file of the slot")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--embeddings", type=Path, required=True, help="folder of read prompts")
+    parser.add_argument("--quantized", type=Path, required=True, help="folder of quantized copies")
     parser.add_argument("--idle-seconds", type=float, default=600.0)
     parser.add_argument("--save-seconds", type=float, default=30.0, help="between saved latents")
     return parser.parse_args(argv)
@@ -69,6 +70,8 @@ def _serve(channel: Channel, args: argparse.Namespace) -> int:
         os.environ[name] = "1"  # weights are fetched elsewhere; a run never waits for a network
     # Late: importing torch takes seconds and must not happen without the lock.
     from wan22_app.engine.engine import Engine, use_threads
+    from wan22_app.engine.quantized import Copies
+    from wan22_app.engine.source import Disk
     from wan22_app.engine.versions import versions
 
     # What the libraries brought stays for life. Looked through again at each of a run's collections
@@ -76,7 +79,7 @@ def _serve(channel: Channel, args: argparse.Namespace) -> int:
     gc.collect()
     gc.freeze()
     use_threads(_usable_cores() - 1)
-    engine = Engine(args.embeddings, args.save_seconds)
+    engine = Engine(args.embeddings, args.save_seconds, Disk(Copies(args.quantized)))
     channel.say(Ready(pid=os.getpid(), device=args.device, versions=versions(__version__)))
     while True:
         try:

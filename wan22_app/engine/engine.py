@@ -18,12 +18,9 @@ from wan22_app.engine.denoise import denoise
 from wan22_app.engine.experts import Experts
 from wan22_app.engine.failures import BadNumbers, CannotWrite, failure
 from wan22_app.engine.loading import (
-    DTYPES,
     Key,
     Loaded,
-    Source,
     components,
-    from_disk,
     load,
     reader_of,
 )
@@ -33,6 +30,7 @@ from wan22_app.engine.preview import Colours, Previews, fit_colours, kept_colour
 from wan22_app.engine.progress import Brake, Progress, Stopped
 from wan22_app.engine.saved import SAVE_EVERY_S, Saved, Store, basis
 from wan22_app.engine.shelf import Shelf
+from wan22_app.engine.source import DTYPES, Source, from_disk
 from wan22_app.engine.tasks import Task, from_image, from_text
 from wan22_app.engine.versions import device_name, libraries, versions
 from wan22_app.engine.video import Film, Writing

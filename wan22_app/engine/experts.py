@@ -3,10 +3,11 @@
 from typing import Any
 
 from wan22_app.domain.work import Work
-from wan22_app.engine.loading import EXPERTS, Loaded
+from wan22_app.engine.loading import Loaded
 from wan22_app.engine.loras import Expert, fit
 from wan22_app.engine.placement import give_back
 from wan22_app.engine.progress import Progress
+from wan22_app.engine.source import EXPERTS
 
 
 class Experts:

@@ -10,37 +10,28 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import (
-    AutoencoderKLWan,
-    UniPCMultistepScheduler,
-    WanImageToVideoPipeline,
-    WanPipeline,
-    WanTransformer3DModel,
-)
+from diffusers import WanImageToVideoPipeline, WanPipeline
 from torch import nn
-from transformers import AutoTokenizer, UMT5EncoderModel
 
-from wan22_app.domain.catalog import ImageUse, ModelEntry, Precision, VaePrecision
+from wan22_app.domain.catalog import (
+    ImageUse,
+    ModelEntry,
+    Precision,
+    Quantization,
+    TextQuantization,
+    VaePrecision,
+)
 from wan22_app.domain.plan import MemoryPlan
 from wan22_app.engine.lean import Lean
 from wan22_app.engine.placement import place, place_encoder, place_transformer, place_vae
 from wan22_app.engine.progress import Brake
 from wan22_app.engine.shelf import Shelf
-from wan22_app.engine.text import ENCODER, TOKENIZER, Encoder, Reader
+from wan22_app.engine.source import ENCODER, EXPERTS, TOKENIZER, Source
+from wan22_app.engine.text import Encoder, Reader
 from wan22_app.engine.versions import device_name, libraries
 
 Pipeline = WanPipeline | WanImageToVideoPipeline
 PIPELINES = ("WanPipeline", "WanImageToVideoPipeline")
-EXPERTS = ("transformer", "transformer_2")
-DTYPES: dict[Precision, torch.dtype] = {
-    "bf16": torch.bfloat16,
-    "fp16": torch.float16,
-    "fp32": torch.float32,
-}
-
-
-Source = Callable[[Path, str, MemoryPlan], Any]
-"""Reads a part of a checkpoint folder by its name, in the plan's types, into main memory."""
 
 
 class BadWeights(Exception):
@@ -55,6 +46,8 @@ class Key:
     revision: str
     precision: Precision
     vae_precision: VaePrecision
+    quantization: Quantization
+    text_quantization: TextQuantization
     offload: str
     keep: str
     device: str
@@ -63,8 +56,8 @@ class Key:
     def of(cls, entry: ModelEntry, plan: MemoryPlan) -> "Key":
         """The key of a job's entry and plan."""
         return cls(
-            entry.folder, entry.revision, plan.precision, plan.vae_precision, plan.offload,
-            plan.keep, plan.device,
+            entry.folder, entry.revision, plan.precision, plan.vae_precision, plan.quantization,
+            plan.text_quantization, plan.offload, plan.keep, plan.device,
         )  # fmt: skip
 
 
@@ -171,6 +164,7 @@ def reader_of(
     basis = {
         "revision": entry.revision,
         "precision": plan.precision,
+        "quantization": plan.text_quantization,
         "device": device_name(plan.device),
         "versions": libraries(),
     }
@@ -191,32 +185,6 @@ def components(entry: ModelEntry, plan: MemoryPlan) -> list[str]:
         raise BadWeights(f"model_index.json names {index.get('_class_name')}, no Wan pipeline")
     experts = EXPERTS[: entry.spec.experts] if plan.keep == "all" else ()
     return ["scheduler", "vae", *experts]
-
-
-def from_disk(folder: Path, name: str, plan: MemoryPlan) -> Any:
-    """The source of every run: safetensors and JSON of a diffusers folder, never a network."""
-    where: dict[str, Any] = {"subfolder": name, "local_files_only": True}
-    if name == TOKENIZER:
-        return AutoTokenizer.from_pretrained(folder, **where)
-    if name == "scheduler":
-        return UniPCMultistepScheduler.from_pretrained(folder, **where)
-    where["use_safetensors"] = True
-    if name == "vae":
-        return _load_vae(folder, where, DTYPES[plan.vae_precision])
-    if name == ENCODER:
-        # UMT5 overflows in fp16.
-        dtype = torch.bfloat16 if plan.precision == "fp16" else DTYPES[plan.precision]
-        return UMT5EncoderModel.from_pretrained(folder, torch_dtype=dtype, **where)
-    dtype = DTYPES[plan.precision]
-    return WanTransformer3DModel.from_pretrained(folder, torch_dtype=dtype, **where)
-
-
-def _load_vae(folder: Path, where: dict[str, Any], decoding: torch.dtype) -> Any:
-    """The encoder is always in fp32: what it says in bf16 is visibly wrong."""
-    vae: Any = AutoencoderKLWan.from_pretrained(folder, torch_dtype=torch.float32, **where)
-    for part in (vae.decoder, vae.post_quant_conv):
-        part.to(decoding)
-    return vae
 
 
 def _require_tied_embedding(text_encoder: Any) -> None:

@@ -29,7 +29,9 @@ def place_transformer(transformer: Any, plan: MemoryPlan) -> None:
     """Right after loading, so that main memory never holds what belongs on the card."""
     device = torch.device(plan.device)
     if plan.offload == "block":
-        streams = device.type == "cuda"
+        # Quantized tensors on a stream of their own have been reported to break (diffusers #13281,
+        # #14112), and we have had no card to try them on.
+        streams = device.type == "cuda" and plan.quantization == "none"
         transformer.enable_group_offload(
             onload_device=device,
             offload_device=torch.device("cpu"),
@@ -78,7 +80,7 @@ def place_encoder(encoder: Any, plan: MemoryPlan) -> None:
             onload_device=device,
             offload_device=torch.device("cpu"),
             offload_type="leaf_level",
-            use_stream=device.type == "cuda",
+            use_stream=device.type == "cuda" and plan.text_quantization == "none",
         )
     elif not visits(plan):
         encoder.to(device)

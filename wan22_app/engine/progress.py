@@ -147,7 +147,10 @@ class Progress:
 
 
 def _bytes_seen() -> int:
-    """Grows while this process reads or fills memory."""
+    """Grows while this process reads, fills memory, or writes a quantized copy."""
     process = psutil.Process()
-    read = process.io_counters().read_bytes if hasattr(process, "io_counters") else 0
-    return read + process.memory_info().rss
+    moved = 0
+    if hasattr(process, "io_counters"):
+        counters = process.io_counters()
+        moved = counters.read_bytes + counters.write_bytes
+    return moved + process.memory_info().rss

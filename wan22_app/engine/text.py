@@ -19,8 +19,7 @@ from wan22_app.domain.generation import GenerationRequest
 from wan22_app.domain.plan import MemoryPlan
 from wan22_app.engine.placement import give_back, visits
 from wan22_app.engine.shelf import Shelf, files_of, key_of
-
-ENCODER, TOKENIZER = "text_encoder", "tokenizer"
+from wan22_app.engine.source import ENCODER, TOKENIZER
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,92 @@
+"""Where the parts of a checkpoint come from: its folder, or a quantized copy of a part."""
+
+# pyright: reportArgumentType=false
+# diffusers annotates optional parts as required.
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import AutoencoderKLWan, UniPCMultistepScheduler, WanTransformer3DModel
+from transformers import AutoTokenizer, UMT5EncoderModel
+
+from wan22_app.domain.catalog import Precision
+from wan22_app.domain.plan import MemoryPlan
+from wan22_app.engine.quantized import Copies, of_encoder, of_transformer
+from wan22_app.engine.shelf import files_of, key_of
+from wan22_app.engine.versions import libraries
+
+EXPERTS = ("transformer", "transformer_2")
+ENCODER, TOKENIZER = "text_encoder", "tokenizer"
+DTYPES: dict[Precision, torch.dtype] = {
+    "bf16": torch.bfloat16,
+    "fp16": torch.float16,
+    "fp32": torch.float32,
+}
+Source = Callable[[Path, str, MemoryPlan], Any]
+"""Reads a part of a checkpoint folder by its name, in the plan's types, into main memory."""
+
+
+@dataclass(frozen=True)
+class Disk:
+    """The source of every run. A transformer is quantized once and then read from its copy."""
+
+    copies: Copies
+
+    def __call__(self, folder: Path, name: str, plan: MemoryPlan) -> Any:
+        """Read a part."""
+        if name not in EXPERTS or plan.quantization == "none":
+            return from_disk(folder, name, plan)
+        key = key_of(
+            {
+                "files": files_of(folder, name),
+                "kind": plan.quantization,
+                "precision": plan.precision,
+                "versions": {**libraries(), "torchao": version("torchao")},
+            }
+        )
+        found = self.copies.get(key, lambda copy: _copied(copy, plan))
+        if found is not None:
+            return found
+        made = from_disk(folder, name, plan)
+        size = sum(file.stat().st_size for file in (folder / name).iterdir())
+        self.copies.put(key, made.save_pretrained, size)
+        return made
+
+
+def _copied(copy: Path, plan: MemoryPlan) -> Any:
+    dtype = DTYPES[plan.precision]
+    return WanTransformer3DModel.from_pretrained(
+        copy, torch_dtype=dtype, use_safetensors=True, local_files_only=True
+    )
+
+
+def from_disk(folder: Path, name: str, plan: MemoryPlan) -> Any:
+    """Safetensors and JSON of a diffusers folder, never a network."""
+    where: dict[str, Any] = {"subfolder": name, "local_files_only": True}
+    if name == TOKENIZER:
+        return AutoTokenizer.from_pretrained(folder, **where)
+    if name == "scheduler":
+        return UniPCMultistepScheduler.from_pretrained(folder, **where)
+    where["use_safetensors"] = True
+    if name == "vae":
+        return _load_vae(folder, where, DTYPES[plan.vae_precision])
+    if name == ENCODER:
+        # UMT5 overflows in fp16.
+        dtype = torch.bfloat16 if plan.precision == "fp16" else DTYPES[plan.precision]
+        where |= of_encoder(plan.text_quantization)
+        return UMT5EncoderModel.from_pretrained(folder, torch_dtype=dtype, **where)
+    dtype = DTYPES[plan.precision]
+    where |= of_transformer(plan.quantization)
+    return WanTransformer3DModel.from_pretrained(folder, torch_dtype=dtype, **where)
+
+
+def _load_vae(folder: Path, where: dict[str, Any], decoding: torch.dtype) -> Any:
+    """The encoder is always in fp32: what it says in bf16 is visibly wrong."""
+    vae: Any = AutoencoderKLWan.from_pretrained(folder, torch_dtype=torch.float32, **where)
+    for part in (vae.decoder, vae.post_quant_conv):
+        part.to(decoding)
+    return vae
