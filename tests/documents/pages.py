@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.documents.combinations import quantization_page
 from tests.documents.images import image_tables
 from tests.documents.projections import projections_page
 from tests.documents.prompts import prompt_table
@@ -62,5 +63,6 @@ def compatibility_page(folder: Path) -> str:
 PAGES: dict[Path, Callable[[Path], str]] = {
     DOCS / "compatibility.md": compatibility_page,
     DOCS / "projections.md": projections_page,
+    DOCS / "quantization.md": quantization_page,
     DOCS / "settings.md": settings_page,
 }

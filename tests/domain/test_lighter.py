@@ -26,13 +26,15 @@ def test_precision_first_then_size_then_length() -> None:
     told = [gist(asked, each) for each in chain(TI2V_5B, asked)]
     assert told == [
         "bf16",
-        "960×540 and bf16",
-        "720×404 and bf16",
-        "720×404, 61 frames and bf16",
-        "720×404, 45 frames and bf16",
+        "bf16 and int8 weights",
+        "960×540, bf16 and int8 weights",
+        "720×404, bf16 and int8 weights",
+        "720×404, 61 frames, bf16 and int8 weights",
+        "720×404, 45 frames, bf16 and int8 weights",
     ]
-    assert sentence(asked, chain(TI2V_5B, asked)[1]) == (
-        "960×540 instead of 1280×720 and bf16 instead of fp32"
+    assert sentence(asked, chain(TI2V_5B, asked)[2]) == (
+        "960×540 instead of 1280×720, bf16 instead of fp32 "
+        "and int8 weights instead of unquantized weights"
     )
 
 
@@ -50,11 +52,14 @@ def test_each_is_a_video_that_the_model_makes_and_needs_less_than_the_one_before
 ) -> None:
     asked = a_request(TI2V_5B, width=width, height=height, frames=frames, precision="fp32")
     found = chain(TI2V_5B, asked, decoding=decoding)
-    assert len(found) <= 5
+    assert len(found) <= 6
     before = asked
     for each in found:
         assert list(refusals(TI2V_5B, each)) == []
-        now, then = ((r.width * r.height, r.frames, r.precision == "fp32") for r in (each, before))
+        now, then = (
+            (r.width * r.height, r.frames, r.precision == "fp32", r.quantization == "none")
+            for r in (each, before)
+        )
         assert now != then
         assert all(less <= more for less, more in zip(now, then, strict=True))
         assert each.width / each.height == pytest.approx(width / height, rel=0.02)

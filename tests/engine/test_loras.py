@@ -10,6 +10,7 @@ from peft.tuners.lora import LoraLayer
 from safetensors.torch import save_file
 
 from tests.engine.conftest import Generate
+from tests.values import PLAN
 from wan22_app.domain.generation import LoraRef
 from wan22_app.domain.lora_keys import ATTENTION, FEED_FORWARD
 
@@ -164,3 +165,17 @@ def test_a_file_that_matches_nothing_is_refused(generate: Generate, tmp_path: Pa
     failed = generate("demo-t2v", loras=(ref,), lora_paths=(str(path),)).failed
     assert failed.kind == "request"
     assert "other.safetensors" in failed.problem.what
+
+
+@pytest.mark.parametrize("offload", ["block", "model"])
+def test_offloaded_blocks_take_loras_and_lose_them(
+    generate: Generate, tmp_path: Path, offload: str
+) -> None:
+    ref, path = write(tmp_path / "x.safetensors", matrices(("attn1.to_q", "ffn.net.2")))
+    placed = PLAN.model_copy(update={"offload": offload})
+    loras = {"loras": (ref,), "lora_paths": (path,)}
+    with_it = generate("demo-t2v", **loras).done.latents_sha256
+    without = generate("demo-t2v").done.latents_sha256
+    for _ in range(2):
+        assert generate("demo-t2v", plan=placed, **loras).done.latents_sha256 == with_it
+        assert generate("demo-t2v", plan=placed).done.latents_sha256 == without

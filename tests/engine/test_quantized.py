@@ -21,9 +21,9 @@ from wan22_app.engine.quantized import UNUSED_S, Copies
 from wan22_app.engine.source import Disk
 
 ON_A_PROCESSOR = ("int8", "int8-dynamic", "fp8")
-FAR = {"int8": 0.05, "int8-dynamic": 0.06, "fp8": 0.12}
-"""Distance of the final latents from those of bf16, over their length; measured on the demo
-models after four steps: at most 0.027, 0.034 and 0.066."""
+FAR = {"int8": 0.12, "int8-dynamic": 0.16, "fp8": 0.17}
+"""Distance of the final latents from those of bf16, over their length. Measured after four steps of
+the four cases below: 0.04 to 0.09, 0.07 to 0.12 and 0.05 to 0.13."""
 LAYOUTS = (("demo-t2v", False), ("demo-i2v", True), ("demo-ti2v", False), ("demo-ti2v", True))
 BLOCKS = PLAN.model_copy(update={"offload": "block"})
 ONE = PLAN.model_copy(update={"keep": "one"})
@@ -48,8 +48,7 @@ def test_it_comes_near_to_bf16(
     plain = latents(key, image=image)
     quantized = latents(key, image=image, quantization=kind)
     distance = float((quantized - plain).norm() / plain.norm())
-    print("DIST", kind, key, image, distance)
-    assert 0 < distance < 1, distance
+    assert 0 < distance < FAR[kind], distance
 
 
 @pytest.mark.parametrize("plan", [BLOCKS, ONE], ids=["block offload", "one part"])
@@ -96,7 +95,7 @@ def test_a_quantized_text_encoder_reads_nearly_the_same(
     plain = latents("demo-t2v", prompt=prompt)
     quantized = latents("demo-t2v", prompt=prompt, text_quantization="int8")
     distance = float((quantized - plain).norm() / plain.norm())
-    assert 0 < distance < 0.1, distance
+    assert 0 < distance < 0.25, distance
 
 
 class Bench:
@@ -130,7 +129,7 @@ def spoil(part: Path) -> None:
     """Other numbers in a file that looks the same from outside."""
     file = next(part.glob("*.safetensors"))
     before = file.stat()
-    tensors = {name: torch.full_like(value, 9) for name, value in load_file(file).items()}
+    tensors = {name: value * 1.1 for name, value in load_file(file).items()}
     save_file(tensors, file, metadata={"format": "pt"})
     assert file.stat().st_size == before.st_size
     os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
@@ -163,9 +162,8 @@ def bf16_share(part: Path) -> float:
 
 def test_other_weights_are_quantized_anew(bench: Bench, checkpoint: Path) -> None:
     first = bench.run()
-    file = next((checkpoint / "transformer").glob("*.safetensors"))
-    tensors = {name: value * 1.1 for name, value in load_file(file).items()}
-    save_file(tensors, file, metadata={"format": "pt"})
+    spoil(checkpoint / "transformer")
+    os.utime(next((checkpoint / "transformer").glob("*.safetensors")))
     assert bench.run().latents_sha256 != first.latents_sha256
     assert len(bench.kept()) == 3
 

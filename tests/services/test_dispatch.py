@@ -188,8 +188,10 @@ def test_when_nothing_is_left_to_try_the_job_fails(
     assert needed(world, job) == Relief()
 
 
-MADE_LESS = ["bf16", "96×96 and bf16", "72×72 and bf16", "72×72, 13 frames and bf16",
-             "72×72, 9 frames and bf16"]  # fmt: skip
+MADE_LESS = [
+    "bf16", "bf16 and int8 weights", "96×96, bf16 and int8 weights", "72×72, bf16 and int8 weights",
+    "72×72, 13 frames, bf16 and int8 weights", "72×72, 9 frames, bf16 and int8 weights",
+]  # fmt: skip
 
 
 def until_nothing_helps(world: World, dispatcher: Dispatcher, job: Job, stage: Stage) -> None:
@@ -235,8 +237,8 @@ def test_with_consent_less_is_tried_step_by_step_until_too_little_would_be_left(
     cures = [event.problem.cure for event in story if event.problem is not None]
     assert cures[0] == "Tried again by itself with one part of the model in memory at a time."
     assert cures[2] == (
-        "Tried again by itself with 96×96 instead of 128×128 and bf16 instead of fp32, "
-        "as you allowed."
+        "Tried again by itself with bf16 instead of fp32 and int8 weights instead of unquantized "
+        "weights, as you allowed."
     )
 
 

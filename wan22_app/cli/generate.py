@@ -6,13 +6,14 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from wan22_app.adapters.images import KINDS
 from wan22_app.adapters.system import SystemSecrets
 from wan22_app.bootstrap import Services, prepare, services
 from wan22_app.cli.waiting import wait
 from wan22_app.domain.account import LOCAL_PERSON
+from wan22_app.domain.catalog import Quantization, TextQuantization
 from wan22_app.domain.errors import InvalidRequest, Problem
 from wan22_app.domain.job import Job, JobState
 from wan22_app.domain.picture import BACKGROUNDS
@@ -35,7 +36,7 @@ NUMBERS = (
 )
 """Options that are validated with the request, so that page and command line say the same."""
 CHOSEN = ("model", "prompt", "negative-prompt", "sampler", "precision", "vae-precision",
-          "offload", "keep", "may-reduce")  # fmt: skip
+          "quantization", "text-quantization", "offload", "keep", "may-reduce")  # fmt: skip
 """Options of other kinds that are fields of the request, too."""
 
 
@@ -60,13 +61,17 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--sampler", choices=("unipc", "euler"), help="euler is for 4-step models")
     parser.add_argument("--precision", choices=("bf16", "fp16", "fp32"))
     parser.add_argument("--vae-precision", choices=("fp32", "bf16"), help="of the decoder")
+    parser.add_argument("--quantization", choices=get_args(Quantization), help="lossy")
+    parser.add_argument(
+        "--text-quantization", choices=get_args(TextQuantization), help="of the text encoder"
+    )
     parser.add_argument("--offload", choices=("auto", "none", "model", "block"))
     parser.add_argument("--keep", choices=("auto", "all", "one"), help="parts kept in memory")
     parser.add_argument(
         "--may-reduce",
         action="store_const",
         const=True,
-        help="if memory runs out, also try lower precision, smaller, shorter",
+        help="if memory runs out, also try lower precision, int8, smaller, shorter",
     )
     parser.add_argument(
         "--lora", action="append", default=[], metavar="NAME[:STRENGTH[:partly]]",

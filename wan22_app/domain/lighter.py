@@ -1,4 +1,4 @@
-"""What else would need less memory, at a price that can be seen: precision, size, length.
+"""What else would need less memory, at a price that can be seen: types, size, length.
 
 Nobody's video is changed so without their word: by a click, or by the consent in the request.
 """
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from wan22_app.domain.catalog import ModelSpec
 from wan22_app.domain.generation import GenerationRequest
+from wan22_app.domain.quantization import PRECISION
 
 LEAST_PIXELS = 0.25
 """Share of the asked picture's pixels below which it would be another video."""
@@ -23,12 +24,15 @@ def lighter(
 ) -> GenerationRequest | None:
     """The next lighter request after ``request``; None when too little of ``asked`` would be left.
 
-    Each step is the smallest that counts: half the bytes of a weight, three quarters of both sides
-    with their ratio kept, three quarters of the length. While ``decoding`` the weights' precision
-    plays no part.
+    Each step is the smallest that counts: half the bytes of a weight, and half of that once more,
+    three quarters of both sides with their ratio kept, three quarters of the length. While
+    ``decoding`` the weights' types play no part.
     """
     if request.precision == "fp32" and not decoding:
-        return request.model_copy(update={"precision": "bf16"})
+        return request.model_copy(update={"precision": PRECISION})
+    quantized = request.model_copy(update={"quantization": "int8"})
+    if request.quantization == "none" and request.precision == PRECISION and not decoding:
+        return quantized
     width, height = _shrunk(request.width), _shrunk(request.height)
     enough = width * height >= LEAST_PIXELS * asked.width * asked.height
     if enough and min(width, height) >= spec.min_side:
@@ -62,10 +66,12 @@ def sentence(asked: GenerationRequest, made: GenerationRequest) -> str:
 
 def _facts(request: GenerationRequest) -> dict[str, str]:
     tile = "automatic tiles" if request.tile == "auto" else f"tiles of {request.tile} pixels"
+    weights = "unquantized" if request.quantization == "none" else request.quantization
     return {
         "size": f"{request.width}×{request.height}",
         "frames": f"{request.frames} frames",
         "precision": request.precision,
+        "quantization": f"{weights} weights",
         "offload": f"offload “{request.offload}”",
         "keep": f"parts in memory “{request.keep}”",
         "tile": tile,

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import torch
+from diffusers.hooks.group_offloading import _maybe_remove_and_reapply_group_offloading
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
@@ -13,7 +14,6 @@ from wan22_app.domain.generation import LoraRef
 from wan22_app.domain.lora_keys import Pair, read
 
 Expert = Literal["high", "low"]
-SECOND = "transformer_2"
 MISFIT = "size mismatch"
 """What torch says of a matrix that is not of its module's size."""
 
@@ -45,7 +45,7 @@ def fit(
         }
         _drop(transformer, wanted)
         for name in wanted.keys() - _there(transformer):
-            _add(pipeline, target, name, *wanted[name])
+            _add(transformer, name, *wanted[name])
         if wanted:
             names = list(wanted)
             transformer.set_adapters(names, [wanted[name][0].strength for name in names])
@@ -69,15 +69,17 @@ def _drop(transformer: Any, wanted: Mapping[str, object]) -> None:
         transformer.delete_adapters(list(gone))
 
 
-def _add(pipeline: Any, target: str, name: str, ref: LoraRef, path: str) -> None:
+def _add(transformer: Any, name: str, ref: LoraRef, path: str) -> None:
     try:
         with warnings.catch_warnings():
             # peft takes a second adapter for a mistake; where warnings are errors, it would be one.
             warnings.filterwarnings("ignore", "Already found a `peft_config`", UserWarning)
-            pipeline.load_lora_weights(
-                dict(_weights(path)), adapter_name=name, use_safetensors=True,
-                load_into_transformer_2=target == SECOND,
-            )  # fmt: skip
+            # Not by the pipeline: beside a VAE that only visits the card it would put model offload
+            # on all parts, and blocks that are offloaded refuse that.
+            transformer.load_lora_adapter(
+                dict(_weights(path)), prefix="transformer", adapter_name=name
+            )
+            _maybe_remove_and_reapply_group_offloading(transformer)
     except (OSError, SafetensorError, ValueError, KeyError) as error:
         raise BadLora(ref.file) from error
     except RuntimeError as error:
@@ -85,7 +87,7 @@ def _add(pipeline: Any, target: str, name: str, ref: LoraRef, path: str) -> None
         if MISFIT not in str(error):
             raise
         raise BadLora(ref.file) from error
-    if name not in _there(getattr(pipeline, target)):
+    if name not in _there(transformer):
         raise BadLora(ref.file)
 
 

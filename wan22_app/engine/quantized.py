@@ -37,8 +37,8 @@ PART = ".part"
 KINDS: dict[Quantization, Callable[[], Any]] = {
     "int8": lambda: Int8WeightOnlyConfig(version=2),
     "int8-dynamic": lambda: Int8DynamicActivationInt8WeightConfig(version=2),
-    "fp8": Float8WeightOnlyConfig,
-    "fp8-dynamic": Float8DynamicActivationFloat8WeightConfig,
+    "fp8": lambda: Float8WeightOnlyConfig(),
+    "fp8-dynamic": lambda: Float8DynamicActivationFloat8WeightConfig(),
 }
 
 

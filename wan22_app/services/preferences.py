@@ -1,11 +1,12 @@
 """Defaults for everybody, presets for each, and what each choice costs on this machine."""
 
 from collections.abc import Mapping, Sequence
+from typing import get_args
 
 from pydantic import ValidationError
 
 from wan22_app.domain.account import Person
-from wan22_app.domain.catalog import ModelSpec
+from wan22_app.domain.catalog import ModelSpec, Quantization, TextQuantization
 from wan22_app.domain.defaults import SETTING, GenerationDefaults
 from wan22_app.domain.errors import InvalidRequest, Problem
 from wan22_app.domain.generation import GenerationRequest
@@ -19,6 +20,8 @@ from wan22_app.services.planning import Machine, Planning
 CHOICES: Mapping[str, Sequence[object]] = {
     "precision": (None, "bf16", "fp16", "fp32"),
     "vae_precision": ("fp32", "bf16"),
+    "quantization": get_args(Quantization),
+    "text_quantization": get_args(TextQuantization),
     "offload": ("auto", "none", "model", "block"),
     "keep": ("auto", "all", "one"),
     "tile": ("auto", 128, 256, 512),

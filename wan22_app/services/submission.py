@@ -18,6 +18,7 @@ from wan22_app.domain.generation import MAX_SEED, GenerationRequest, Geometry, g
 from wan22_app.domain.job import Job, JobState
 from wan22_app.domain.memory import plan_memory
 from wan22_app.domain.plan import Device, MemoryPlan, WontFit
+from wan22_app.domain.quantization import device_refusal
 from wan22_app.domain.values import Value
 from wan22_app.ports import (
     Bell,
@@ -95,6 +96,9 @@ class Submission:
         except UserError as error:
             return Verdict(problems=error.problems, device=planning.probe.device())
         machine = planning.machine(entry.spec)
+        unable = device_refusal(request.quantization, machine.device)
+        if unable is not None:
+            return Verdict(problems=(unable,), device=machine.device)
         plan = plan_memory(entry.spec, request, *machine)
         experience = self._stores.outputs.experience({entry.spec.key})
         stages = estimate_stages(entry.spec, request, experience)
@@ -163,7 +167,11 @@ class Submission:
         for image in filter(None, (request.image, request.last_image)):
             self._around.images.path(image)
         self._around.files.check_writable()
-        plan = self._around.planning.plan(entry.spec, request)
+        planning = self._around.planning
+        unable = device_refusal(request.quantization, planning.probe.device())
+        if unable is not None:
+            raise InvalidRequest(unable)
+        plan = planning.plan(entry.spec, request)
         if isinstance(plan, WontFit):
             raise InvalidRequest(wont_fit_problem(plan))
 

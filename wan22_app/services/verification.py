@@ -65,6 +65,8 @@ def placed(recipe: Recipe) -> GenerationRequest:
         update={
             "precision": plan.precision,
             "vae_precision": plan.vae_precision,
+            "quantization": plan.quantization,
+            "text_quantization": plan.text_quantization,
             "tile": "auto" if plan.tile is None else plan.tile,
             "may_reduce": False,
         }

@@ -140,6 +140,13 @@ def _wish(request: GenerationRequest) -> Iterator[RecipeLine]:
     yield RecipeLine(words.SAMPLER, request.sampler)
     yield RecipeLine(words.SEED, str(request.seed))
     yield RecipeLine(words.PRECISION, request.precision)
+    quantized = {
+        words.QUANTIZATION: request.quantization,
+        words.TEXT_QUANTIZATION: request.text_quantization,
+    }
+    for name, kind in quantized.items():
+        if kind != "none":
+            yield RecipeLine(name, words.RECIPE_LOSSY.format(kind=kind))
     images = {words.START_IMAGE: request.image, words.LAST_IMAGE: request.last_image}
     for name, image in images.items():
         if image is not None:

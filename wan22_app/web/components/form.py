@@ -1,7 +1,10 @@
 """The generation form."""
 
+from typing import get_args
+
 import reflex as rx
 
+from wan22_app.domain.catalog import Quantization, TextQuantization
 from wan22_app.web import words
 from wan22_app.web.choices import ModelView
 from wan22_app.web.components.enhance import prompt_tools
@@ -172,6 +175,8 @@ def advanced() -> rx.Component:
             choice("sampler", words.SAMPLER, ["unipc", "euler"]),
             choice("precision", words.PRECISION, ["bf16", "fp16", "fp32"]),
             choice("vae_precision", words.VAE_PRECISION, ["fp32", "bf16"]),
+            choice("quantization", words.QUANTIZATION, list(get_args(Quantization))),
+            choice("text_quantization", words.TEXT_QUANTIZATION, list(get_args(TextQuantization))),
             choice("offload", words.OFFLOAD, ["auto", "none", "model", "block"]),
             choice("keep", words.PARTS_KEPT, ["auto", "all", "one"]),
             number("tile", words.TILE),

@@ -27,7 +27,8 @@ from wan22_app.web.verdict import VerdictView, problems_text, verdict_view, with
 
 TEXT_FIELDS = (
     "prompt", "negative_prompt", "width", "height", "frames", "fps", "steps", "guidance",
-    "guidance_low", "shift", "sampler", "seed", "precision", "vae_precision", "offload", "keep",
+    "guidance_low", "shift", "sampler", "seed", "precision", "vae_precision",
+    "quantization", "text_quantization", "offload", "keep",
     "tile", "chunk", "may_reduce", "loras", "count",
 )  # fmt: skip
 LONGEST = 5000
@@ -52,6 +53,8 @@ class FormState(StartImage, LastImage, LoraList, SpeedChoice, rx.State):
     count: str = "1"
     precision: str = "bf16"
     vae_precision: str = "fp32"
+    quantization: str = "none"
+    text_quantization: str = "none"
     offload: str = "auto"
     keep: str = "auto"
     tile: str = "auto"

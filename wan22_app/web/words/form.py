@@ -48,6 +48,8 @@ PRECISION = "Precision"
 OFFLOAD = "Offload"
 TILE = "VAE tile"
 VAE_PRECISION = "Decoder precision"
+QUANTIZATION = "Quantization"
+TEXT_QUANTIZATION = "Text encoder"
 PARTS_KEPT = "Model in memory"
 CHUNK = "Chunk of tokens"
 LORA = "LoRA"
@@ -67,6 +69,8 @@ HINTS = {
     "guidance_low": "for the second expert",
     "shift": "higher spends more steps on motion",
     "sampler": "euler is for 4-step models and LoRAs",
+    "quantization": "weights in eight bits: lossy",
+    "text_quantization": "its own quantization",
     "tile": "auto, or pixels: smaller needs less memory",
     "chunk": "auto, or tokens: fewer need less memory",
     "count": "each its own seed",
@@ -74,8 +78,9 @@ HINTS = {
 }
 MAY_REDUCE = "If memory runs out, also try smaller"
 MAY_REDUCE_HINT = (
-    "Off: only smaller tiles and more offload are tried. On: then also lower precision, a smaller "
-    "picture and a shorter video, one after the other. The video says what was changed."
+    "Off: only smaller tiles and more offload are tried. On: then also lower precision, eight-bit "
+    "weights, a smaller picture and a shorter video, one after the other. The video says what was "
+    "changed."
 )
 RUN_FIRST = "Run before my other waiting jobs"
 ADD_FIRST = "Add to queue (next of mine)"

@@ -10,6 +10,8 @@ COMPARED_MODEL = "Model for the figures"
 CHOICE_GROUPS = {
     "precision": "Precision",
     "vae_precision": "Decoder precision",
+    "quantization": "Quantization",
+    "text_quantization": "Text encoder's quantization",
     "offload": "Offload",
     "keep": "Model in memory",
     "tile": "VAE tile",
@@ -26,6 +28,17 @@ CHOICES = {
     "vae_precision": {
         "fp32": ("fp32", "What the model was made for."),
         "bf16": ("bf16", "Decodes in half the memory and faster. Not quite the same picture."),
+    },
+    "quantization": {
+        "none": ("None", "The weights as they are."),
+        "int8": ("int8", "Half the memory. Lossy: hardly to be seen. Works everywhere."),
+        "int8-dynamic": ("int8, dynamic", "Half the memory, computed in int8. A little lossier."),
+        "fp8": ("fp8", "Half the memory. Lossier than int8."),
+        "fp8-dynamic": ("fp8, dynamic", "Computed in fp8. For Ada, Hopper and newer."),
+    },
+    "text_quantization": {
+        "none": ("None", "The text encoder as it is."),
+        "int8": ("int8", "Two thirds of its memory. Lossy: prompts are read a little otherwise."),
     },
     "offload": {
         "auto": ("Automatic", "The fastest that fits."),
@@ -53,7 +66,7 @@ CHOICES = {
         "": ("Keep what was asked", "Smaller tiles and more offload are tried, nothing else."),
         "True": (
             "Also try smaller",
-            "Then lower precision, a smaller picture, a shorter video. The video says so.",
+            "Then lower precision, eight-bit weights, smaller, shorter. The video says so.",
         ),
     },
 }

@@ -1,0 +1,120 @@
+"""Eight-bit weights: where each kind is allowed, and what is foreseen for it."""
+
+from typing import get_args
+
+import pytest
+
+from tests.values import a_request
+from wan22_app.domain.catalog import (
+    DEMO_T2V,
+    GB,
+    T2V_A14B,
+    Precision,
+    Quantization,
+    TextQuantization,
+)
+from wan22_app.domain.defaults import GenerationDefaults
+from wan22_app.domain.errors import InvalidRequest
+from wan22_app.domain.footprint import foresee
+from wan22_app.domain.memory import plan_memory
+from wan22_app.domain.plan import Device, Host, Keep, MemoryPlan, Offload, WontFit
+from wan22_app.domain.quantization import KINDS, device_refusal
+
+CPU = Device(kind="cpu", name="a processor")
+KINDS_OF_ALL = get_args(Quantization)
+
+
+def card(*capability: int, gb: float = 16) -> Device:
+    return Device(
+        kind="cuda",
+        name="a card",
+        total_bytes=int(gb * GB),
+        capability=(capability[0], capability[1]),
+    )
+
+
+def test_every_kind_is_known() -> None:
+    assert set(KINDS) == set(KINDS_OF_ALL)
+
+
+@pytest.mark.parametrize(
+    ("kind", "device", "allowed"),
+    [
+        ("int8", CPU, True),
+        ("int8-dynamic", CPU, True),
+        ("fp8", CPU, True),
+        ("fp8-dynamic", CPU, False),
+        ("int8", card(7, 5), True),
+        ("int8-dynamic", card(7, 5), False),
+        ("int8-dynamic", card(8, 6), True),
+        ("fp8-dynamic", card(8, 6), False),
+        ("fp8-dynamic", card(8, 9), True),
+        ("fp8-dynamic", card(9, 0), True),
+        ("fp8-dynamic", card(12, 0), True),
+    ],
+)
+def test_a_machine_that_cannot_compute_a_kind_is_told_so(
+    kind: Quantization, device: Device, allowed: bool
+) -> None:
+    refusal = device_refusal(kind, device)
+    assert (refusal is None) is allowed
+    if refusal is not None:
+        assert device.name in refusal.cause
+        assert refusal.field == "quantization"
+
+
+@pytest.mark.parametrize("precision", get_args(Precision))
+@pytest.mark.parametrize("kind", KINDS_OF_ALL)
+@pytest.mark.parametrize("text", get_args(TextQuantization))
+def test_quantized_weights_compute_in_bf16_alone(
+    kind: Quantization, text: TextQuantization, precision: Precision
+) -> None:
+    fields = {"quantization": kind, "text_quantization": text, "precision": precision}
+    if precision == "bf16" or (kind, text) == ("none", "none"):
+        assert a_request(**fields).quantization == kind
+        return
+    with pytest.raises(InvalidRequest) as refused:
+        a_request(**fields)
+    assert [problem.code for problem in refused.value.problems] == ["quantization_precision"]
+    assert precision in refused.value.problems[0].what
+
+
+@pytest.mark.parametrize("kind", KINDS_OF_ALL[1:])
+@pytest.mark.parametrize("offload", ["none", "model", "block"])
+@pytest.mark.parametrize("keep", ["all", "one"])
+def test_half_the_weights_are_foreseen(kind: Quantization, offload: Offload, keep: Keep) -> None:
+    device = card(9, 0, gb=80)
+    one_size = {"tile": 128, "width": 832, "height": 480}
+    asked = a_request(T2V_A14B, quantization=kind, **one_size)
+    plain = foresee(T2V_A14B, a_request(T2V_A14B, **one_size), device, offload, keep)
+    less = foresee(T2V_A14B, asked, device, offload, keep)
+    saved = plain.peak_vram_bytes - less.peak_vram_bytes
+    costs = T2V_A14B.costs
+    if offload == "block":
+        # What is unpacked, or computed in eight bits, takes some of it back.
+        assert 0.2 * costs.block_bytes < saved < 1.6 * costs.block_bytes
+    else:
+        experts = 2 if (offload, keep) == ("none", "all") else 1
+        assert saved == pytest.approx(experts * costs.transformer_bytes / 2, rel=0.1)
+
+
+def test_a_quantized_model_fits_where_the_plain_one_does_not() -> None:
+    host = Host(total_bytes=48 * GB, available_bytes=40 * GB, cores=8)
+    kept = {"keep": "all", "width": 832, "height": 480}
+    plain = plan_memory(T2V_A14B, a_request(T2V_A14B, **kept), card(8, 9), host)
+    eight = plan_memory(
+        T2V_A14B,
+        a_request(T2V_A14B, quantization="int8", text_quantization="int8", **kept),
+        card(8, 9),
+        host,
+    )
+    assert isinstance(plain, WontFit)
+    assert isinstance(eight, MemoryPlan)
+    assert (eight.quantization, eight.text_quantization) == ("int8", "int8")
+
+
+def test_the_default_is_for_models_in_bf16() -> None:
+    defaults = GenerationDefaults(quantization="int8", text_quantization="int8")
+    assert defaults.fields(T2V_A14B)["quantization"] == "int8"
+    assert defaults.fields(DEMO_T2V)["quantization"] == "none"
+    assert defaults.fields(DEMO_T2V)["text_quantization"] == "none"
