@@ -30,6 +30,7 @@ NUMBERS = (
     ("guidance", "guidance of the high-noise (or only) expert"),
     ("guidance-low", "guidance of the low-noise expert"),
     ("shift", "sampler shift"),
+    ("step-cache", "skip steps whose prediction changes by less than this share; 0 is off; lossy"),
     ("seed", "random when left out"),
     ("tile", "VAE tile size in pixels, or auto"),
     ("chunk", "tokens that the transformer works on at a time, or auto"),

@@ -21,6 +21,7 @@ FIELD_NAMES = {
     "guidance_low": "Guidance, low noise",
     "shift": "Shift",
     "sampler": "Sampler",
+    "step_cache": "Step cache",
     "seed": "Seed",
     "precision": "Precision",
     "vae_precision": "Decoder precision",

@@ -103,7 +103,8 @@ class GenerationRequest(Value):
     (see ``lighter``) where memory runs out. ``seed`` is always a number here:
     an empty field was replaced by a random one when the request was built. Width, height and
     frames are what the person gets; ``geometry`` says what the model makes. ``last_image`` is how
-    the video ends, beside an ``image`` with which it begins.
+    the video ends, beside an ``image`` with which it begins. ``step_cache`` is the relative change
+    of a prediction up to which a step takes the one before again; 0 computes each.
     """
 
     model: str
@@ -120,6 +121,7 @@ class GenerationRequest(Value):
     guidance_low: Real | None = Field(default=None, ge=0.0, le=30.0)
     shift: Real = Field(gt=0.0, le=30.0)
     sampler: Sampler = "unipc"
+    step_cache: Real = Field(default=0.0, ge=0.0, le=1.0)
     seed: Whole = Field(ge=0, le=MAX_SEED)
     precision: Precision
     vae_precision: VaePrecision = "fp32"

@@ -1,6 +1,7 @@
 """The denoising loop. Our own, so that progress, cancel and resume are one mechanism."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -9,6 +10,7 @@ from wan22_app.domain.generation import GenerationRequest
 from wan22_app.engine.progress import Expert
 from wan22_app.engine.sampling import sampler
 from wan22_app.engine.saved import Saved, Store, restore
+from wan22_app.engine.step_cache import StepCache
 from wan22_app.engine.tasks import Task, timesteps
 from wan22_app.engine.text import Prompt
 
@@ -35,18 +37,23 @@ def denoise(
     solver.set_timesteps(request.steps, device=task.start.device)
     solver.set_begin_index(0)
     boundary = _boundary(pipeline)
-    latents, first = task.start, 0
+    latents, first, cache = task.start, 0, StepCache(request.step_cache)
     if saved is not None:
         restore(solver, saved)
         latents, first = saved.latents.to(task.start.device), saved.step
+        cache.restore(saved.memory, latents.device)
     for step, t in enumerate(solver.timesteps[first:], first + 1):
         high = boundary is None or t >= boundary
         scale = request.guidance if high else (request.guidance_low or request.guidance)
         # No name for the transformer here: it would keep one alive while the next is read.
         name = "high" if high else "low"
-        noise = _predict(expert_at(name), task, prompt, latents, t, scale)
+        noise = cache.predict(
+            name, latents,
+            partial(_predict, expert_at, name, task, prompt, latents, t, scale),
+            last=step == request.steps,
+        )  # fmt: skip
         latents = solver.step(noise, t, latents, return_dict=False)[0]
-        store.step(solver, latents, step)
+        store.step(solver, latents, step, cache.memory())
         show(task.finish(solver.model_outputs[-1]))
         on_step("" if boundary is None else "high" if high else "low")
     return task.finish(latents)
@@ -59,7 +66,8 @@ def _boundary(pipeline: Any) -> float | None:
 
 
 def _predict(
-    transformer: Any,
+    expert_at: ExpertAt,
+    name: Literal["high", "low"],
     task: Task,
     prompt: Prompt,
     latents: torch.Tensor,
@@ -67,11 +75,12 @@ def _predict(
     scale: float,
 ) -> torch.Tensor:
     """One prediction, guided when there is a negative prompt."""
+    transformer = expert_at(name)
     seen = task.model_input(latents).to(transformer.dtype)
     time = timesteps(task, t)
 
-    def forward(name: str, text: torch.Tensor) -> torch.Tensor:
-        with transformer.cache_context(name):
+    def forward(side: str, text: torch.Tensor) -> torch.Tensor:
+        with transformer.cache_context(side):
             return transformer(seen, time, text, given=task.given)
 
     positive = forward("cond", prompt.positive)

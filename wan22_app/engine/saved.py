@@ -88,14 +88,16 @@ class Store:
             return None, changed
         return Saved(step, latents, tensors, (orders[0], orders[1]), seconds), []
 
-    def step(self, solver: Any, latents: torch.Tensor, step: int) -> None:
-        """Save after a step, if it is time and the last save is written."""
+    def step(
+        self, solver: Any, latents: torch.Tensor, step: int, more: Mapping[str, torch.Tensor]
+    ) -> None:
+        """Save after a step, if it is time and the last save is written; ``more`` goes along."""
         busy = self._writer is not None and self._writer.is_alive()
         if busy or time.monotonic() - self._saved_at < self._every:
             return
         self._saved_at = time.monotonic()
         orders = (int(solver.this_order), int(solver.lower_order_nums))
-        tensors = _copies({LATENTS: latents, **_memory(solver)})
+        tensors = _copies({LATENTS: latents, **_memory(solver), **more})
         # On a thread: the copy is quick, but a slow disk must not hold up the card.
         self._writer = threading.Thread(
             target=self._write, args=(tensors, step, orders), daemon=True

@@ -138,6 +138,9 @@ def _wish(request: GenerationRequest) -> Iterator[RecipeLine]:
         yield RecipeLine(words.GUIDANCE_LOW, _number(request.guidance_low))
     yield RecipeLine(words.SHIFT, _number(request.shift))
     yield RecipeLine(words.SAMPLER, request.sampler)
+    if request.step_cache:
+        cache = words.RECIPE_LOSSY.format(kind=_number(request.step_cache))
+        yield RecipeLine(words.STEP_CACHE, cache)
     yield RecipeLine(words.SEED, str(request.seed))
     yield RecipeLine(words.PRECISION, request.precision)
     quantized = {

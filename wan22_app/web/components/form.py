@@ -173,6 +173,7 @@ def advanced() -> rx.Component:
             rx.cond(FormState.chosen.two_experts, number("guidance_low", words.GUIDANCE_LOW)),
             number("shift", words.SHIFT),
             choice("sampler", words.SAMPLER, ["unipc", "euler"]),
+            number("step_cache", words.STEP_CACHE),
             choice("precision", words.PRECISION, ["bf16", "fp16", "fp32"]),
             choice("vae_precision", words.VAE_PRECISION, ["fp32", "bf16"]),
             choice("quantization", words.QUANTIZATION, list(get_args(Quantization))),

@@ -27,7 +27,7 @@ from wan22_app.web.verdict import VerdictView, problems_text, verdict_view, with
 
 TEXT_FIELDS = (
     "prompt", "negative_prompt", "width", "height", "frames", "fps", "steps", "guidance",
-    "guidance_low", "shift", "sampler", "seed", "precision", "vae_precision",
+    "guidance_low", "shift", "sampler", "step_cache", "seed", "precision", "vae_precision",
     "quantization", "text_quantization", "offload", "keep",
     "tile", "chunk", "may_reduce", "loras", "count",
 )  # fmt: skip
@@ -49,6 +49,7 @@ class FormState(StartImage, LastImage, LoraList, SpeedChoice, rx.State):
     guidance_low: str = ""
     shift: str = ""
     sampler: str = "unipc"
+    step_cache: str = "0"
     seed: str = ""
     count: str = "1"
     precision: str = "bf16"
@@ -256,6 +257,7 @@ class FormState(StartImage, LastImage, LoraList, SpeedChoice, rx.State):
             "guidance_low": "" if spec.guidance_low is None else spec.guidance_low,
             "shift": spec.shift,
             "sampler": "unipc",
+            "step_cache": 0,
             **self._standing.fields(spec),
         }
         self._fill({name: str(value) for name, value in defaults.items()})

@@ -44,6 +44,7 @@ GUIDANCE_HIGH = "Guidance, high noise"
 GUIDANCE_LOW = "Guidance, low noise"
 SHIFT = "Shift"
 SAMPLER = "Sampler"
+STEP_CACHE = "Step cache"
 PRECISION = "Precision"
 OFFLOAD = "Offload"
 TILE = "VAE tile"
@@ -71,6 +72,7 @@ HINTS = {
     "sampler": "euler is for 4-step models and LoRAs",
     "quantization": "weights in eight bits: lossy",
     "text_quantization": "its own quantization",
+    "step_cache": "0 is off; 0.1 skips what hardly changes: lossy",
     "tile": "auto, or pixels: smaller needs less memory",
     "chunk": "auto, or tokens: fewer need less memory",
     "count": "each its own seed",
