@@ -52,6 +52,7 @@ from wan22_app.services.gallery import Gallery
 from wan22_app.services.monitoring import Monitoring
 from wan22_app.services.planning import Planning
 from wan22_app.services.preferences import Preferences
+from wan22_app.services.quality import Quality
 from wan22_app.services.queue import Queue
 from wan22_app.services.recipes import Here, Recipes
 from wan22_app.services.retrying import Retrying
@@ -77,6 +78,7 @@ class Services:
     monitoring: Monitoring
     forecast: Forecast
     preferences: Preferences
+    quality: Quality
     enhancement: Enhancement
     jobs: JobStore
     outputs: OutputStore
@@ -139,7 +141,8 @@ def build_services(settings: Settings) -> Services:
     probe, bell = NvmlProbe(settings.outputs), UdpBell(settings.locks)
     gallery = Gallery(outputs, files, clock)
     planning = Planning(probe, SqlExperienceStore(engine, clock), computing_versions())
-    preferences = Preferences(SqlSettingStore(engine), SqlPresetStore(engine), planning, secrets)
+    settings_rows = SqlSettingStore(engine)
+    preferences = Preferences(settings_rows, SqlPresetStore(engine), planning, secrets)
     around = submission.Surroundings(
         library, images, files, planning, bell, secrets, preferences.defaults
     )
@@ -160,6 +163,7 @@ def build_services(settings: Settings) -> Services:
         monitoring=Monitoring(probe, SqlFigureStore(engine), clock),
         forecast=Forecast(outputs, library, clock),
         preferences=preferences,
+        quality=Quality(settings_rows, probe.device),
         enhancement=Enhancement(library),
         jobs=jobs,
         outputs=outputs,

@@ -1,10 +1,20 @@
-"""Exact and Turbo, as fields of the form."""
+"""The speeds, as fields of the form, and which of them a card is offered."""
 
 import pytest
 
 from wan22_app.domain.catalog import REAL_SPECS, T2V_A14B, TI2V_5B, ModelSpec
 from wan22_app.domain.generation import GenerationRequest
-from wan22_app.domain.speed import SPEEDS, Speed, fields_of, is_distilled, only_distilled, speed_of
+from wan22_app.domain.plan import Device
+from wan22_app.domain.speed import (
+    SPEEDS,
+    STEP_CACHE,
+    Speed,
+    fields_of,
+    is_distilled,
+    offered,
+    only_distilled,
+    speed_of,
+)
 
 PAIR = "wan2.2_t2v_lightx2v_4steps_lora_v1.1_*_noise.safetensors"
 
@@ -23,10 +33,12 @@ def test_fields_are_recognised_however_their_numbers_are_typed(
 
 def test_they_make_a_request() -> None:
     for spec in (T2V_A14B, TI2V_5B):
-        exact, turbo = (
+        exact, balanced, fast, turbo = (
             GenerationRequest.build(spec, {"prompt": "x", **fields_of(spec, speed)}, 1)
             for speed in SPEEDS
         )
+        assert balanced == exact.model_copy(update={"quantization": "int8-dynamic"})
+        assert fast == balanced.model_copy(update={"step_cache": STEP_CACHE})
         assert exact == GenerationRequest.build(spec, {"prompt": "x"}, 1)
         assert (turbo.sampler, turbo.steps, turbo.guidance, turbo.shift) == ("euler", 4, 1.0, 5.0)
 
@@ -50,3 +62,22 @@ def test_one_is_taken_and_among_several_a_person_chooses() -> None:
     assert only_distilled(["a.safetensors", PAIR]) == PAIR
     assert only_distilled(["a.safetensors"]) is None
     assert only_distilled([PAIR, "other_lightning.safetensors"]) is None
+
+
+ADA = Device(kind="cuda", name="a card", capability=(8, 9))
+
+
+@pytest.mark.parametrize(
+    ("device", "measured", "found"),
+    [
+        (ADA, {}, SPEEDS),
+        (ADA, {"balanced": 26.0, "fast": 23.0}, SPEEDS),
+        (ADA, {"balanced": 25.9, "fast": 23.0}, ("exact", "fast", "turbo")),
+        (ADA, {"balanced": 41.0, "fast": 22.9}, ("exact", "balanced", "turbo")),
+        (ADA.model_copy(update={"capability": (7, 5)}), {}, ("exact", "turbo")),
+    ],
+)
+def test_a_speed_that_is_not_good_enough_on_a_card_is_not_offered_there(
+    device: Device, measured: dict[Speed, float], found: tuple[Speed, ...]
+) -> None:
+    assert offered(device, measured) == found

@@ -22,6 +22,19 @@ def test_t2v_draws_what_a_hundred_prompts_say(film: Film) -> None:
     assert failing(measured) == [], measured
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(("kind", "count"), [("int8", 50), ("fp8", 50), ("int8-dynamic", 12)])
+def test_quantized_it_draws_what_the_prompts_say(film: Film, kind: str, count: int) -> None:
+    """Fewer with int8-dynamic, which takes a processor ten times as long."""
+    asked = wishes(count)
+    options = {"precision": "bf16", "quantization": kind}
+    measured = rates(
+        (film(DEMO_T2V.key, wish.prompt, wish.number, **options), wish.told) for wish in asked
+    )
+    assert failing(measured) == [], measured
+
+
 def test_a_red_circle_moving_left_is_red_a_circle_and_moves_left(film: Film) -> None:
     (seen,) = look_at(film(DEMO_T2V.key, PROMPT, 1), 1).things
     assert seen.facts == ("red", "circle", "left")

@@ -171,6 +171,23 @@ def test_turbo_brings_its_lora_and_exact_takes_it_away(state: FormState, tmp_pat
     assert state.speed == "Exact"
 
 
+def test_lossy_speeds_say_so_and_bad_ones_are_not_offered(state: FormState) -> None:
+    call(state, "load")
+    call(state, "choose_model", T2V_A14B.key)
+    assert state.speeds == ["Exact", "Balanced", "Fast", "Turbo"]
+    assert state.speed_note == ""
+    call(state, "choose_speed", "Fast")
+    assert (state.speed, state.quantization, state.step_cache) == ("Fast", "int8-dynamic", "0.1")
+    assert "lossy" in state.speed_note and "not measured" in state.speed_note
+    form.services().quality.keep(T2V_A14B.key, {"balanced": 25.0, "fast": 31.4})
+    call(state, "choose_speed", "Balanced")
+    assert state.speeds == ["Exact", "Fast", "Turbo"]
+    assert "25 dB" in state.speed_note, "what was chosen before says how it is"
+    call(state, "choose_speed", "Exact")
+    assert (state.speed, state.quantization, state.step_cache) == ("Exact", "none", "0")
+    assert state.speed_note == ""
+
+
 def test_turbo_takes_no_lora_of_another_model(state: FormState, tmp_path: Path) -> None:
     shapes = {f"{QUERY}.lora_A.weight": (1, 3072), f"{QUERY}.lora_B.weight": (3072, 1)}
     tensors(tmp_path / "loras" / "lightning.safetensors", shapes)

@@ -1,5 +1,6 @@
-"""Exact or Turbo: as a model's makers say, or in the four steps of a distilled LoRA.
+"""Speeds of the form: as a model's makers say, or faster and lossy.
 
+Balanced computes matrices in eight bits, Fast skips steps besides (see ``engine.step_cache``).
 Turbo's levels are those of Wan2.2-Lightning: the sampler ``euler``, four steps, shift 5, no
 guidance. Without a LoRA that was taught them the picture is noise.
 """
@@ -8,10 +9,19 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
-from wan22_app.domain.catalog import ModelSpec
+from wan22_app.domain.catalog import ModelSpec, Quantization
+from wan22_app.domain.plan import Device
+from wan22_app.domain.quantization import PRECISION, device_refusal
 
-Speed = Literal["exact", "turbo"]
-SPEEDS: tuple[Speed, ...] = ("exact", "turbo")
+Speed = Literal["exact", "balanced", "fast", "turbo"]
+SPEEDS: tuple[Speed, ...] = ("exact", "balanced", "fast", "turbo")
+GATES: dict[Speed, float] = {"balanced": 26.0, "fast": 23.0}
+"""PSNR in dB against Exact, below which a speed is not offered on a card."""
+Measured = Mapping[Speed, float]
+"""PSNR in dB of speeds that were measured."""
+STEP_CACHE = 0.1
+"""Of Fast. The demo T2V with 20 steps: 57 of 80 steps of four videos were computed, 31 to 47 dB."""
+EIGHT_BITS: Quantization = "int8-dynamic"
 DISTILLED = re.compile(r"lightning|lightx2v|distill|(?<!\d)4[-_ ]?steps?(?![a-z])", re.IGNORECASE)
 
 
@@ -23,11 +33,27 @@ def is_distilled(name: str) -> bool:
 def fields_of(spec: ModelSpec, speed: Speed) -> dict[str, str]:
     """What the form's fields hold at this speed."""
     low = "" if spec.guidance_low is None else spec.guidance_low
-    exact = ("unipc", spec.steps, spec.guidance, low, spec.shift)
-    turbo = ("euler", 4, 1.0, "" if spec.guidance_low is None else 1.0, 5.0)
-    values = {"exact": exact, "turbo": turbo}[speed]
-    names = ("sampler", "steps", "guidance", "guidance_low", "shift")
+    makers = ("unipc", spec.steps, spec.guidance, low, spec.shift)
+    four = ("euler", 4, 1.0, "" if spec.guidance_low is None else 1.0, 5.0)
+    values = {
+        "exact": (*makers, 0, spec.precision, "none"),
+        "balanced": (*makers, 0, PRECISION, EIGHT_BITS),
+        "fast": (*makers, STEP_CACHE, PRECISION, EIGHT_BITS),
+        "turbo": (*four, 0, spec.precision, "none"),
+    }[speed]
+    names = ("sampler", "steps", "guidance", "guidance_low", "shift", "step_cache", "precision",
+             "quantization")  # fmt: skip
     return dict(zip(names, map(str, values), strict=True))
+
+
+def offered(device: Device, measured: Measured) -> tuple[Speed, ...]:
+    """What a card can compute, and does well enough as far as that was measured there."""
+    able = device_refusal(EIGHT_BITS, device) is None
+    return tuple(
+        speed
+        for speed in SPEEDS
+        if speed not in GATES or (able and measured.get(speed, GATES[speed]) >= GATES[speed])
+    )
 
 
 def speed_of(spec: ModelSpec, fields: Mapping[str, str]) -> Speed | None:

@@ -1,8 +1,9 @@
 """Steps that take the prediction of the step before again, where it would hardly be another.
 
-How much it changes is foreseen from how far the latents have moved since, and from how much the last
-two predictions differed for their way: the idea of EasyCache (Zhou et al., arXiv 2507.02860). Nothing
-is learned beforehand; each expert starts anew, since it knows nothing of the other's predictions.
+How much it changes is foreseen from how far the latents have moved since, and from how much the
+last two predictions differed for their way: the idea of EasyCache (Zhou et al., arXiv 2507.02860).
+Nothing is learned beforehand; each expert starts anew, since it knows nothing of the other's
+predictions.
 """
 
 from collections.abc import Callable, Mapping

@@ -34,7 +34,7 @@ def form() -> rx.Component:
             wrap="wrap",
             gap="16px",
         ),
-        turbo_note(),
+        speed_note(),
         rx.flex(
             rx.flex(seed_field(), count_field(), gap="16px", align="start", wrap="wrap"),
             preset_menu(),
@@ -107,24 +107,21 @@ def prompt_field() -> rx.Component:
 
 
 def speed_field() -> rx.Component:
-    """As the makers say, or four distilled steps; neither is marked for anything else."""
-    return buttons(
-        words.SPEED, rx.Var.create(list(words.SPEEDS.values())), FormState.speed,
-        FormState.choose_speed,
-    )  # fmt: skip
+    """As the makers say, or faster; none is marked for anything else."""
+    return buttons(words.SPEED, FormState.speeds, FormState.speed, FormState.choose_speed)
 
 
-def turbo_note() -> rx.Component:
-    """What Turbo costs, and what it lacks."""
+def speed_note() -> rx.Component:
+    """What a lossy speed costs, and what Turbo lacks."""
     return rx.cond(
-        FormState.speed == words.SPEEDS["turbo"],
+        FormState.speed_note & ~FormState.chosen.demo,
         rx.box(
-            rx.el.div(words.TURBO_HINT, class_name="wan-hint"),
+            rx.el.div(FormState.speed_note, class_name="wan-hint"),
             rx.cond(
                 FormState.lacks_distilled,
                 rx.el.div(words.TURBO_LACKS, class_name="wan-error", role="alert"),
             ),
-            id="turbo-note",
+            id="speed-note",
         ),
     )
 

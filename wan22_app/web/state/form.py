@@ -342,7 +342,7 @@ class FormState(StartImage, LastImage, LoraList, SpeedChoice, rx.State):
             self.counted = length
         self._frame()
         self._frame_last()
-        self._mark_speed({name: getattr(self, name) for name in TEXT_FIELDS})
+        await self._mark_speed({name: getattr(self, name) for name in TEXT_FIELDS})
         self._keep_draft()
 
     async def _without_weights(self, view: VerdictView) -> VerdictView:

@@ -1,4 +1,4 @@
-"""The form's speed: Exact, Turbo, or something of one's own."""
+"""The form's speed: Exact, a lossy one, or something of one's own."""
 
 import asyncio
 from typing import Any
@@ -19,6 +19,10 @@ class SpeedChoice(rx.State, mixin=True):
 
     model: str = ""
     speed: str = ""
+    speeds: list[str] = []
+    """What this card can compute, and well enough."""
+    speed_note: str = ""
+    """What a lossy speed costs."""
     lacks_distilled: bool = False
     """Turbo without a LoRA that was taught its four steps."""
     lora_rows: list[LoraRow] = []
@@ -53,9 +57,14 @@ class SpeedChoice(rx.State, mixin=True):
 
         return [name for name in filter(speed.is_distilled, self.lora_offers) if fits(name)]
 
-    def _mark_speed(self, fields: dict[str, str]) -> None:
-        """Which speed the typed fields amount to."""
+    async def _mark_speed(self, fields: dict[str, str]) -> None:
+        """Which speed the typed fields amount to, and which there are."""
+        quality = services().quality
+        measured = await asyncio.to_thread(quality.measured, self.model)
+        device = await asyncio.to_thread(quality.device)
+        self.speeds = [words.SPEEDS[each] for each in speed.offered(device, measured)]
         found = speed.speed_of(self._spec(), fields)
+        self.speed_note = words.speed_note(found or "", measured)
         self.speed = words.SPEEDS[found] if found else ""
         lacks = not any(speed.is_distilled(row.name) for row in self.lora_rows)
         self.lacks_distilled = found == "turbo" and lacks

@@ -1,5 +1,7 @@
 """The Generation page."""
 
+from collections.abc import Mapping
+
 MODEL = "Model"
 DEMO_NOTE = (
     "Demo: a toy that understands shapes, not Wan2.2. It draws one or two coloured shapes that "
@@ -32,11 +34,15 @@ HEIGHT = "Height"
 FRAMES = "Frames"
 FPS = "Frames per second"
 SPEED = "Speed"
-SPEEDS = {"exact": "Exact", "turbo": "Turbo"}
-TURBO_HINT = (
-    "Turbo: 4 steps without guidance, about a twentieth of the work. Motion is slower, and seeds "
-    "differ less."
-)
+SPEEDS = {"exact": "Exact", "balanced": "Balanced", "fast": "Fast", "turbo": "Turbo"}
+SPEED_HINTS = {
+    "balanced": "Balanced is lossy: the model computes in eight bits. ",
+    "fast": "Fast is lossy: eight bits, and steps that would hardly change are skipped. ",
+    "turbo": "Turbo is lossy: 4 steps without guidance, about a twentieth of the work. Motion is "
+    "slower, and seeds differ less.",
+}
+SPEED_MEASURED = "Measured here: {psnr:.0f} dB beside Exact."
+SPEED_UNMEASURED = "How near it comes to Exact was not measured on this card."
 TURBO_LACKS = "It needs a distilled 4-step LoRA for this model on the list below."
 STEPS = "Steps"
 GUIDANCE = "Guidance"
@@ -121,6 +127,15 @@ LEFT = "left"
 JOB_PROGRESS = "Progress of the running job"
 PREVIEW_LABEL = "Preview of the video that is being made"
 VIDEO_LABEL = "The finished video"
+
+
+def speed_note(speed: str, measured: Mapping[str, float]) -> str:
+    """What a lossy speed costs; empty for Exact and for something of one's own."""
+    said = SPEED_HINTS.get(speed, "")
+    if not said or speed == "turbo":
+        return said
+    psnr = measured.get(speed)
+    return said + (SPEED_UNMEASURED if psnr is None else SPEED_MEASURED.format(psnr=psnr))
 
 
 def place(number: int) -> str:
