@@ -201,3 +201,19 @@ def test_ctrl_enter_generates(open_page: OpenPage) -> None:
     expect(page.locator("#verdict")).to_contain_text("Runs here")
     page.locator("#prompt").press("Control+Enter")
     expect_video(page, "by keyboard")
+
+
+@pytest.mark.parametrize("width", [390, 1024])
+def test_a_real_models_speeds_stand_beside_each_other_and_say_what_they_cost(
+    open_page: OpenPage, width: int
+) -> None:
+    page = open_page()
+    page.set_viewport_size({"width": width, "height": 900})
+    fill(page, "a fox in the snow", "T2V-A14B (not here)")
+    speeds = page.get_by_role("radiogroup", name="Speed")
+    speeds.get_by_role("radio", name="Fast").click()
+    expect(page.locator("#speed-note")).to_contain_text("lossy")
+    box, column = speeds.bounding_box(), page.locator("#prompt").bounding_box()
+    assert box is not None and column is not None
+    assert box["width"] <= column["width"]
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= width

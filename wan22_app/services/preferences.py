@@ -1,7 +1,7 @@
 """Defaults for everybody, presets for each, and what each choice costs on this machine."""
 
 from collections.abc import Mapping, Sequence
-from typing import get_args
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
@@ -13,14 +13,16 @@ from wan22_app.domain.generation import GenerationRequest
 from wan22_app.domain.memory import Considered, plan_memory
 from wan22_app.domain.plan import MemoryPlan, WontFit
 from wan22_app.domain.preset import MOST_PRESETS, Preset, kept
+from wan22_app.domain.quantization import device_refusal
 from wan22_app.domain.values import Value
 from wan22_app.ports import PresetStore, Secrets, SettingStore
 from wan22_app.services.planning import Machine, Planning
 
-CHOICES: Mapping[str, Sequence[object]] = {
+QUANTIZATION = "quantization"
+CHOICES: Mapping[str, Sequence[Any]] = {
     "precision": (None, "bf16", "fp16", "fp32"),
     "vae_precision": ("fp32", "bf16"),
-    "quantization": get_args(Quantization),
+    QUANTIZATION: get_args(Quantization),
     "text_quantization": get_args(TextQuantization),
     "offload": ("auto", "none", "model", "block"),
     "keep": ("auto", "all", "one"),
@@ -73,12 +75,16 @@ class Preferences:
         return changed
 
     def prices(self, spec: ModelSpec) -> Sequence[Price]:
-        """What each offered choice needs for this model's default video on this machine."""
+        """What each offered choice needs for this model's default video on this machine.
+
+        What its card or processor cannot compute is left out.
+        """
         defaults, machine = self.defaults(), self._planning.machine(spec)
         return [
             _price(spec, defaults, machine, field, value)
             for field, values in CHOICES.items()
             for value in values
+            if field != QUANTIZATION or device_refusal(value, machine.device) is None
         ]
 
     def ways(self, spec: ModelSpec) -> Sequence[Considered]:

@@ -71,5 +71,6 @@ def buttons(
             value=value,
             on_change=on_change,
             aria_label=label,
+            class_name="wan-buttons",
         ),
     )
