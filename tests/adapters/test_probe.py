@@ -44,6 +44,9 @@ class FakeNvml:
     def nvmlSystemGetDriverVersion(self) -> str:
         return "550.54"
 
+    def nvmlDeviceGetCudaComputeCapability(self, _handle: int) -> list[int]:
+        return [8, 9]
+
     def nvmlDeviceGetMemoryInfo(self, _handle: int) -> SimpleNamespace:
         self._refuse("memory")
         return SimpleNamespace(total=16 * GIB, free=5 * GIB, used=10 * GIB)
@@ -91,6 +94,7 @@ def test_the_card_tells_its_load_and_memory(tmp_path: Path) -> None:
         "NVIDIA GeForce RTX 4080",
         5 * GIB,
     )
+    assert device.capability == (8, 9)
     assert nvml.open == 0, "every look is closed again"
 
 
