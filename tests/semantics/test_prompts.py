@@ -64,7 +64,6 @@ def test_i2v_ends_with_the_image_that_is_given_for_it(film: Film) -> None:
     assert last >= LAST_DB, near
 
 
-@half_trained
 @pytest.mark.slow
 @pytest.mark.parametrize("given", [False, True])
 def test_ti2v_follows_with_and_without_an_image(film: Film, given: bool) -> None:
