@@ -122,10 +122,10 @@ class Making:
     def outlines(self) -> None:
         """A LoRA for each of T2V's experts."""
         vae = self.vae_a14b
-        clips = cache(partial(self._clips, "a14b-outlined", vae, A14B, share=0.05, outlined=True))
+        clips = cache(partial(self._clips, "a14b-outlined", vae, A14B, share=0.1, outlined=True))
         for name in ("high", "low"):
             expert = self._t2v_expert(name)
-            stage = self._stage(f"lora-{name}", 400, 2e-3)
+            stage = self._stage(f"lora-{name}", 1500, 2e-3)
             sigmas = self._sigmas(name, DEMO_T2V)
             self._train(stage, with_lora(expert), clips, flow.from_text, batch=24, sigmas=sigmas)
             save_lora(expert, self.loras / LORA.format(name), NOTE.format(name))
