@@ -24,9 +24,9 @@ def test_t2v_draws_what_a_hundred_prompts_say(film: Film) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize(("kind", "count"), [("int8", 50), ("fp8", 50), ("int8-dynamic", 12)])
+@pytest.mark.parametrize(("kind", "count"), [("int8", 50), ("fp8", 12), ("int8-dynamic", 12)])
 def test_quantized_it_draws_what_the_prompts_say(film: Film, kind: str, count: int) -> None:
-    """Fewer with int8-dynamic, which takes a processor ten times as long."""
+    """Fewer with those that take a processor longer."""
     asked = wishes(count)
     options = {"precision": "bf16", "quantization": kind}
     measured = rates(
