@@ -18,13 +18,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import av
 import numpy as np
 import psutil
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from benchmarks.report import publish
 from wan22_app.adapters.nvml_probe import NvmlProbe
+from wan22_app.adapters.videos import pictures
 from wan22_app.bootstrap import prepare, services
 from wan22_app.domain.catalog import ModelEntry
 from wan22_app.domain.events import Done, Event
@@ -48,6 +48,7 @@ PROMPTS = {
 IDENTICAL_DB = 100.0
 """What stands for equal pictures, whose PSNR is infinite."""
 Pictures = np.ndarray[Any, np.dtype[np.uint8]]
+"""All frames ``[F, H, W, 3]``."""
 
 
 class Bench:
@@ -65,7 +66,7 @@ class Bench:
         made, spent = list[Pictures](), list[float]()
         for seed, prompt in enumerate(PROMPTS[self.entry.spec.demo]):
             done = self._run(speed, prompt, seed)
-            made.append(pictures(Path(done.video)))
+            made.append(np.stack(list(pictures(Path(done.video)))))
             spent.append(done.seconds["denoising"])
         return made, sum(spent[1:] or spent)
 
@@ -89,12 +90,6 @@ class Bench:
         if not isinstance(events[-1], Done):
             sys.exit(f"{speed}: {events[-1]}")
         return events[-1]
-
-
-def pictures(video: Path) -> Pictures:
-    """All frames ``[F, H, W, 3]``."""
-    with av.open(str(video)) as container:
-        return np.stack([each.to_ndarray(format="rgb24") for each in container.decode(video=0)])
 
 
 def likeness(made: Pictures, exact: Pictures) -> tuple[float, float]:
@@ -148,7 +143,7 @@ def main() -> int:
         bench = Bench(entry, Path(folder), args.steps)
         rows = measure(bench)
     if args.keep:
-        services().quality.keep(args.model, for_the_form(rows))
+        services().quality.keep(bench.device, args.model, for_the_form(rows))
     publish(
         f"quality-{args.model}" + (f"-{args.steps}-steps" if args.steps else ""),
         {

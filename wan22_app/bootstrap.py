@@ -163,7 +163,7 @@ def build_services(settings: Settings) -> Services:
         monitoring=Monitoring(probe, SqlFigureStore(engine), clock),
         forecast=Forecast(outputs, library, clock),
         preferences=preferences,
-        quality=Quality(settings_rows, probe.device),
+        quality=Quality(settings_rows),
         enhancement=Enhancement(library),
         jobs=jobs,
         outputs=outputs,

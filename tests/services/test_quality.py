@@ -5,17 +5,26 @@ from sqlalchemy.engine import Engine
 
 from wan22_app.adapters.db.preferences import SqlSettingStore
 from wan22_app.domain.plan import Device
+from wan22_app.domain.speed import Measured
 from wan22_app.services.quality import SETTING, Quality
 
 
 @pytest.fixture
 def on_card(database: Engine):
-    """The service on a machine with this card."""
+    """The service, asked on a machine with this card."""
 
-    def quality(name: str) -> Quality:
-        return Quality(SqlSettingStore(database), lambda: Device(kind="cuda", name=name))
+    class Asked:
+        def __init__(self, name: str):
+            self._quality = Quality(SqlSettingStore(database))
+            self._device = Device(kind="cuda", name=name)
 
-    return quality
+        def measured(self, model: str) -> Measured:
+            return self._quality.measured(self._device, model)
+
+        def keep(self, model: str, found: Measured) -> None:
+            self._quality.keep(self._device, model, found)
+
+    return Asked
 
 
 def test_each_card_and_model_has_its_own(on_card) -> None:

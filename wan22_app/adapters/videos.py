@@ -67,7 +67,7 @@ class PyavVideos:
 
     def compare(self, one: Path, other: Path) -> Comparison:
         frames, worst = [0, 0], math.inf
-        for pair in zip_longest(_pictures(one), _pictures(other)):
+        for pair in zip_longest(pictures(one), pictures(other)):
             frames = [n + (picture is not None) for n, picture in zip(frames, pair, strict=True)]
             if all(picture is not None for picture in pair):
                 worst = min(worst, _psnr(*pair))
@@ -91,7 +91,7 @@ class PyavVideos:
             raise refusal("foreign", str(error)[:300]) from error
 
 
-def _pictures(path: Path) -> Iterator[Picture]:
+def pictures(path: Path) -> Iterator[Picture]:
     """Every picture of a video, as it is shown. Raises UserError."""
     try:
         with av.open(str(path)) as container:

@@ -31,10 +31,11 @@ def duration(
         waiting = weights / BUS
     elif plan.offload == "block":
         forwards = request.steps * (2 if request.guidance > 1 else 1)
-        bus = BUS if plan.quantization != "none" else PINNED_BUS
-        fetched = forwards * costs.transformer_bytes / bus
+        fetched = forwards * costs.transformer_bytes
         denoising = spent[Stage.DENOISING]
-        # Quantized blocks do not come while others compute, see ``engine.placement``.
-        hidden = 0.0 if plan.quantization != "none" else denoising
-        waiting = max(FETCHING * denoising, fetched - hidden)
+        if plan.quantization == "none":
+            waiting = max(FETCHING * denoising, fetched / PINNED_BUS - denoising)
+        else:
+            # Quantized blocks do not come while others compute, see ``engine.placement``.
+            waiting = max(FETCHING * denoising, fetched / BUS)
     return sum(spent.values()) + waiting

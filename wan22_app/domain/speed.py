@@ -20,7 +20,7 @@ GATES: dict[Speed, float] = {"balanced": 26.0, "fast": 23.0}
 Measured = Mapping[Speed, float]
 """PSNR in dB of speeds that were measured."""
 STEP_CACHE = 0.1
-"""Of Fast: half of what still was near enough on the demo models (``benchmarks.quality``)."""
+"""Of Fast, on the cautious side; what it costs is for ``benchmarks.quality`` to say."""
 EIGHT_BITS: Quantization = "int8-dynamic"
 DISTILLED = re.compile(r"lightning|lightx2v|distill|(?<!\d)4[-_ ]?steps?(?![a-z])", re.IGNORECASE)
 

@@ -1,7 +1,7 @@
 """How near the lossy speeds come to Exact on this machine's card, as measured there."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pydantic import TypeAdapter, ValidationError
@@ -19,15 +19,14 @@ class Quality:
     """Keeps what ``python -m benchmarks.quality --keep`` has measured, by card and model."""
 
     settings: SettingStore
-    device: Callable[[], Device]
 
-    def measured(self, model: str) -> Measured:
-        """PSNR in dB of each speed that was measured for a model on the card that is here."""
-        return self._known().get(self.device().name, {}).get(model, {})
+    def measured(self, device: Device, model: str) -> Measured:
+        """PSNR in dB of each speed that was measured for a model on a card."""
+        return self._known().get(device.name, {}).get(model, {})
 
-    def keep(self, model: str, found: Measured) -> None:
+    def keep(self, device: Device, model: str, found: Measured) -> None:
         """Keep it in place of what was measured before."""
-        known, name = self._known(), self.device().name
+        known, name = self._known(), device.name
         changed: Mapping[str, object] = {**known, name: {**known.get(name, {}), model: found}}
         self.settings.put(SETTING, json.dumps(changed))
 

@@ -167,11 +167,11 @@ class Submission:
         for image in filter(None, (request.image, request.last_image)):
             self._around.images.path(image)
         self._around.files.check_writable()
-        planning = self._around.planning
-        unable = device_refusal(request.quantization, planning.probe.device())
+        machine = self._around.planning.machine(entry.spec)
+        unable = device_refusal(request.quantization, machine.device)
         if unable is not None:
             raise InvalidRequest(unable)
-        plan = planning.plan(entry.spec, request)
+        plan = plan_memory(entry.spec, request, *machine)
         if isinstance(plan, WontFit):
             raise InvalidRequest(wont_fit_problem(plan))
 

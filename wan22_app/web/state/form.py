@@ -342,7 +342,8 @@ class FormState(StartImage, LastImage, LoraList, SpeedChoice, rx.State):
             self.counted = length
         self._frame()
         self._frame_last()
-        await self._mark_speed({name: getattr(self, name) for name in TEXT_FIELDS})
+        typed = {name: getattr(self, name) for name in TEXT_FIELDS}
+        await self._mark_speed(typed, verdict.device)
         self._keep_draft()
 
     async def _without_weights(self, view: VerdictView) -> VerdictView:

@@ -9,6 +9,7 @@ from wan22_app.bootstrap import services
 from wan22_app.domain import loras, speed
 from wan22_app.domain.catalog import ModelSpec
 from wan22_app.domain.errors import UserError
+from wan22_app.domain.plan import Device
 from wan22_app.web import words
 from wan22_app.web.security import Policy, policy
 from wan22_app.web.state.lora_list import LoraRow
@@ -57,11 +58,9 @@ class SpeedChoice(rx.State, mixin=True):
 
         return [name for name in filter(speed.is_distilled, self.lora_offers) if fits(name)]
 
-    async def _mark_speed(self, fields: dict[str, str]) -> None:
+    async def _mark_speed(self, fields: dict[str, str], device: Device) -> None:
         """Which speed the typed fields amount to, and which there are."""
-        quality = services().quality
-        measured = await asyncio.to_thread(quality.measured, self.model)
-        device = await asyncio.to_thread(quality.device)
+        measured = await asyncio.to_thread(services().quality.measured, device, self.model)
         self.speeds = [words.SPEEDS[each] for each in speed.offered(device, measured)]
         found = speed.speed_of(self._spec(), fields)
         self.speed_note = words.speed_note(found or "", measured)
