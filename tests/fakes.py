@@ -157,6 +157,7 @@ class FakeLatents:
         self.forgotten: list[str] = []
         self.denoised: set[str] = set()
         self.spared: Collection[str] = ()
+        self.previews: dict[str, str] = {}
 
     def path(self, job_id: str) -> Path:
         return Path("/latents") / f"{job_id}.safetensors"
@@ -166,6 +167,13 @@ class FakeLatents:
 
     def finished(self, job_id: str) -> bool:
         return job_id in self.denoised
+
+    def keep_preview(self, job_id: str, part: str) -> None:
+        self.previews[job_id] = part
+
+    def preview(self, job_id: str) -> Preview | None:
+        known = job_id in self.previews and job_id not in self.forgotten
+        return Preview(Path(self.previews[job_id]), 1) if known else None
 
     def prune(self, spared: Collection[str]) -> Sequence[str]:
         self.spared = spared

@@ -44,6 +44,7 @@ from wan22_app.services.bringing import Bringing
 from wan22_app.services.dispatch import Dispatcher
 from wan22_app.services.doctor import Doctor, Inspection
 from wan22_app.services.downloading import Downloading
+from wan22_app.services.drafts import Drafts
 from wan22_app.services.enhancement import Enhancement
 from wan22_app.services.fetching import Fetching
 from wan22_app.services.flight import Surroundings
@@ -69,6 +70,7 @@ class Services:
     settings: Settings
     submission: Submission
     retrying: Retrying
+    drafts: Drafts
     queue: Queue
     gallery: Gallery
     recipes: Recipes
@@ -154,6 +156,7 @@ def build_services(settings: Settings) -> Services:
         settings=settings,
         submission=submitting,
         retrying=Retrying(jobs, latents, library, planning, submitting),
+        drafts=Drafts(jobs, latents, submitting),
         queue=Queue(jobs, files, bell),
         gallery=gallery,
         recipes=recipes,

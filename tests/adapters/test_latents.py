@@ -45,3 +45,23 @@ def test_forgetting_leaves_nothing(tmp_path: Path) -> None:
     latents.forget("a")
     latents.forget("a")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_drafts_preview_is_there_as_long_as_its_latents(tmp_path: Path) -> None:
+    part = tmp_path / "preview.part"
+    part.write_bytes(b"webp")
+    (folder := tmp_path / "latents").mkdir()
+    latents = FolderLatents(folder, keep_seconds=100)
+    assert latents.preview("a") is None
+    latents.keep_preview("a", str(part))
+    assert latents.preview("a") is None, "nothing to go on with"
+    path = save(latents, "a", 1)
+    found = latents.preview("a")
+    assert found is not None
+    assert found.path.read_bytes() == b"webp"
+    assert latents.prune(()) == []
+    path.unlink()
+    assert latents.prune(()) == ["a.webp"]
+    latents.keep_preview("a", str(part))
+    latents.forget("a")
+    assert list(folder.iterdir()) == []

@@ -261,3 +261,24 @@ def _run(threads: list[threading.Thread]) -> None:
         thread.start()
     for thread in threads:
         thread.join()
+
+
+def test_a_draft_ends_without_a_video_and_only_in_its_epoch(
+    jobs: SqlJobStore, outputs: SqlOutputStore, person: Person
+) -> None:
+    job = jobs.add(person, NewJob(request=a_request(), key="draft", until=2), 10)
+    whole = jobs.add(person, NewJob(request=a_request(), key="whole"), 10)
+    for each in (job, whole):
+        claimed = jobs.claim(each, PLAN)
+        assert claimed is not None
+    assert jobs.drafts(person, 10) == []
+    assert not jobs.draft(job.id, 7)
+    assert jobs.draft(job.id, 1)
+    assert not jobs.draft(job.id, 1), "final is final"
+    assert jobs.succeed(whole.id, 1, an_output(whole))
+    assert outputs.count(person) == 1
+    (found,) = jobs.drafts(person, 10)
+    assert (found.id, found.state, found.until) == (job.id, JobState.SUCCEEDED, 2)
+    assert jobs.drafts(Person(id="eve", name="Eve"), 10) == []
+    jobs.remove(person, job.id)
+    assert jobs.drafts(person, 10) == []

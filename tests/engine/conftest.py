@@ -12,7 +12,7 @@ from PIL import Image
 
 from tests.values import PLAN
 from wan22_app.domain.catalog import CATALOG, ModelEntry, WeightsState
-from wan22_app.domain.events import Advanced, Cancelled, Done, Event, Failed, Stage
+from wan22_app.domain.events import Advanced, Cancelled, Done, Drafted, Event, Failed, Stage
 from wan22_app.domain.generation import GenerationRequest, ImageRef
 from wan22_app.domain.plan import MemoryPlan
 from wan22_app.domain.work import Work
@@ -95,6 +95,7 @@ def work(demo_models: Path, picture: Path, tmp_path: Path) -> Make:
         folder: Path | None = None,
         plan: MemoryPlan = PLAN,
         lora_paths: tuple[str, ...] = (),
+        until: int = 0,
         **fields: object,
     ) -> Work:
         spec = CATALOG[key]
@@ -128,6 +129,7 @@ def work(demo_models: Path, picture: Path, tmp_path: Path) -> Make:
             last_image=str(last or ""),
             loras=lora_paths,
             latents=str(tmp_path / "latents.safetensors"),
+            until=until,
             app_version="test",
         )
 
@@ -161,7 +163,7 @@ def generate(engine: Engine, work: Make) -> Generate:
         if not again:
             Path(task.latents).unlink(missing_ok=True)
         engine.run(task, emit, cancelled)
-        verdicts = [e for e in outcome.events if isinstance(e, Done | Failed | Cancelled)]
+        verdicts = [e for e in outcome.events if isinstance(e, Done | Drafted | Failed | Cancelled)]
         assert verdicts == [outcome.verdict], "exactly one verdict, and it comes last"
         return outcome
 

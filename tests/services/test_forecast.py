@@ -114,4 +114,14 @@ def test_without_experience_only_the_first_start_is_known(
     first, _second = add("1"), add("2")
     assert starts(world, forecast, person) == {first.id: 0}
     world.clock.advance(timedelta(days=1).total_seconds())
-    assert forecast.stages(first.request, []) is None
+    assert forecast.stages(first, []) is None
+
+
+def test_a_draft_before_it_takes_a_share_of_the_time(
+    experienced: World, forecast: Forecast, person: Person, add: Add
+) -> None:
+    request = a_request(width=128, height=128)
+    draft = experienced.jobs.add(person, NewJob(request=request, key="draft", until=2), 100)
+    second = add("2")
+    run(experienced, draft)
+    assert starts(experienced, forecast, person) == {second.id: 60 * 2 / request.steps}

@@ -37,11 +37,11 @@ def copy(source: Path, target: Path) -> str:
     return digest.hexdigest()
 
 
-def write(path: Path, text: str) -> None:
-    """A small file in one piece: the old one or the new one, never half."""
+def write(path: Path, content: str | bytes) -> None:
+    """A small file in one piece: the old one or the new one, never half. Texts are UTF-8."""
     part = path.with_name(path.name + ".part")
-    with part.open("w", encoding="utf-8", newline="\n") as file:
-        file.write(text)
+    with part.open("wb") as file:
+        file.write(content.encode() if isinstance(content, str) else content)
         file.flush()
         os.fsync(file.fileno())
     part.replace(path)

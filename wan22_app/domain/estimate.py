@@ -34,6 +34,12 @@ def estimate_stages(
     return found
 
 
+def of_draft(stages: Stages, until: int, steps: int) -> Stages:
+    """Seconds of each stage of a draft: a share of the denoising, and nothing after it."""
+    over = {Stage.DECODING: 0.0, Stage.ENCODING: 0.0}
+    return {**stages, Stage.DENOISING: stages[Stage.DENOISING] * until / steps, **over}
+
+
 def seconds(stages: Stages, *, cold: bool) -> float:
     """From start to video. A warm engine has the model loaded; a cold one loads it first."""
     return sum(stages.values()) - (0.0 if cold else stages[Stage.LOADING])

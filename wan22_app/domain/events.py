@@ -1,7 +1,7 @@
 """What an engine process says, one JSON object a line. A closed vocabulary.
 
-Every run ends with exactly one of Done, Failed, Cancelled or Crashed. The engine itself sends the
-first three; Crashed is what an executor makes of a process that died without a verdict.
+Every run ends with exactly one of Done, Drafted, Failed, Cancelled or Crashed. The engine itself
+sends all but the last; Crashed is what an executor makes of a process that died without a verdict.
 """
 
 from enum import StrEnum
@@ -96,6 +96,18 @@ class Done(Value):
     complete: bool = False
 
 
+class Drafted(Value):
+    """A draft has come to its last step, and what it has computed is saved.
+
+    ``preview`` is a small moving picture in the staging folder, a ``.part`` file.
+    """
+
+    type: Literal["drafted"] = "drafted"
+    job_id: str
+    preview: str
+    step: int
+
+
 class Failed(Value):
     """The run ended with a verdict; the process lives on unless ``fatal``.
 
@@ -132,10 +144,10 @@ class Crashed(Value):
 
 
 Event = Annotated[
-    Ready | Advanced | Alive | Resumed | Done | Failed | Cancelled | Crashed,
+    Ready | Advanced | Alive | Resumed | Done | Drafted | Failed | Cancelled | Crashed,
     Field(discriminator="type"),
 ]
-Verdict = Done | Failed | Cancelled | Crashed
+Verdict = Done | Drafted | Failed | Cancelled | Crashed
 _EVENT: TypeAdapter[Event] = TypeAdapter(Event, config=ConfigDict(cache_strings="keys"))
 
 

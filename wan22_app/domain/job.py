@@ -66,7 +66,8 @@ class Job(Value):
     ``number`` counts submissions; ``place`` orders the queue and equals it until the person
     reorders. ``relief`` is what earlier runs showed to be needed. ``asked`` is the request as it
     was confirmed, where consent let it become a lighter one. ``latents_of`` is the job whose saved
-    latents this one decodes, empty for its own. ``revision`` grows with each change of any job, so
+    latents this one goes on with, empty for its own. ``until`` is the step after which a draft
+    ends, 0 for a job that makes a video. ``revision`` grows with each change of any job, so
     that readers can ask for what changed.
     """
 
@@ -84,6 +85,7 @@ class Job(Value):
     parent_id: str | None = None
     asked: GenerationRequest | None = None
     latents_of: str = ""
+    until: int = 0
     plan: MemoryPlan | None = None
     relief: Relief = Relief()
     progress: Progress | None = None

@@ -21,7 +21,8 @@ class Work(Value):
     ``next`` on its way.
     ``image``, ``last_image`` and ``loras`` are the files behind the request's references, in its
     order. ``latents`` is where the engine keeps what it has computed, and looks for what an earlier
-    run of the job has; it removes nothing there. ``asked`` and ``parent`` are told in the recipe.
+    run of the job has; it removes nothing there. A draft ends after
+    step ``until``, 0 means a whole video. ``asked`` and ``parent`` are told in the recipe.
     """
 
     job_id: str
@@ -34,6 +35,7 @@ class Work(Value):
     last_image: str = ""
     loras: tuple[str, ...] = ()
     latents: str
+    until: int = 0
     asked: GenerationRequest | None = None
     parent: str = ""
     app_version: str

@@ -31,8 +31,12 @@ def denoise(
     show: Show,
     store: Store,
     saved: Saved | None = None,
+    until: int = 0,
 ) -> torch.Tensor:
-    """Final latents ``[1, C, T, H, W]``, fp32, normalised; goes on after what was saved."""
+    """Final latents ``[1, C, T, H, W]``, fp32, normalised; goes on after what was saved.
+
+    With ``until`` it ends after that step, saved for another run that goes on from there.
+    """
     solver = sampler(pipeline, request)
     solver.set_timesteps(request.steps, device=task.start.device)
     solver.set_begin_index(0)
@@ -42,7 +46,8 @@ def denoise(
         restore(solver, saved)
         latents, first = saved.latents.to(task.start.device), saved.step
         cache.restore(saved.memory, latents.device)
-    for step, t in enumerate(solver.timesteps[first:], first + 1):
+        show(task.finish(solver.model_outputs[-1]))
+    for step, t in enumerate(solver.timesteps[first : until or None], first + 1):
         high = boundary is None or t >= boundary
         scale = request.guidance if high else (request.guidance_low or request.guidance)
         # No name for the transformer here: it would keep one alive while the next is read.
@@ -53,7 +58,7 @@ def denoise(
             last=step == request.steps,
         )  # fmt: skip
         latents = solver.step(noise, t, latents, return_dict=False)[0]
-        store.step(solver, latents, step, cache.memory())
+        store.step(solver, latents, step, cache.memory(), must=step == until)
         show(task.finish(solver.model_outputs[-1]))
         on_step("" if boundary is None else "high" if high else "low")
     return task.finish(latents)

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from wan22_app.domain.events import Cancelled, Done, Event, Stage
+from wan22_app.domain.events import Cancelled, Done, Drafted, Event, Stage
 from wan22_app.domain.generation import Geometry, geometry
 from wan22_app.domain.output import Recipe
 from wan22_app.domain.work import Work
@@ -76,7 +76,7 @@ class Engine:
         self._loaded = None
         give_back()
 
-    def _make(self, work: Work, progress: Progress, brake: Brake, ram: RamWatch) -> Done:
+    def _make(self, work: Work, progress: Progress, brake: Brake, ram: RamWatch) -> Done | Drafted:
         _forget_peaks(work)
         loaded = self._ready(work, progress, brake)
         loaded.chunk(work.plan.chunk)
@@ -89,6 +89,8 @@ class Engine:
             latents = saved.latents.to(work.plan.device)
         else:
             latents = self._denoise(loaded, work, made, progress, store, saved)
+            if work.until:
+                return _drafted(store, work)
             if not latents.isfinite().all():
                 raise BadNumbers("the denoised latents are not finite")
             store.final(latents, work.request.steps)
@@ -116,11 +118,12 @@ class Engine:
             progress.advance()
             progress.complete = prompt.fresh and saved is None
             task = self._start(pipeline, work, made, device, progress)
-            progress.begin(Stage.DENOISING, work.request.steps, saved.step if saved else 0)
+            steps = work.until or work.request.steps
+            progress.begin(Stage.DENOISING, steps, saved.step if saved else 0)
             try:
                 return denoise(
                     pipeline, experts.at, task, prompt, work.request, progress.advance,
-                    previews.show, store, saved,
+                    previews.show, store, saved, work.until,
                 )  # fmt: skip
             finally:
                 store.settle()
@@ -224,6 +227,17 @@ def _earlier(store: Store, work: Work, progress: Progress) -> Saved | None:
         step = saved.step if saved else 0
         progress.resumed(step, work.request.steps, changed)
     return saved
+
+
+def _drafted(store: Store, work: Work) -> Drafted:
+    """The verdict of a draft; both that it shows and that it can go on must be there."""
+    saved, _ = store.read()
+    if saved is None or saved.step < work.until:
+        raise CannotWrite(f"step {work.until} could not be saved: {work.latents}")
+    preview = _part(work, "preview")
+    if not preview.is_file():
+        raise RuntimeError(f"no preview of step {work.until}: {preview}")
+    return Drafted(job_id=work.job_id, preview=str(preview), step=saved.step)
 
 
 class _StageWatch:

@@ -89,12 +89,20 @@ class Store:
         return Saved(step, latents, tensors, (orders[0], orders[1]), seconds), []
 
     def step(
-        self, solver: Any, latents: torch.Tensor, step: int, more: Mapping[str, torch.Tensor]
+        self,
+        solver: Any,
+        latents: torch.Tensor,
+        step: int,
+        more: Mapping[str, torch.Tensor],
+        *,
+        must: bool = False,
     ) -> None:
-        """Save after a step, if it is time and the last save is written; ``more`` goes along."""
+        """Save after a step, if it ``must`` be or it is time and the last save is written; ``more``
+        goes along."""
         busy = self._writer is not None and self._writer.is_alive()
-        if busy or time.monotonic() - self._saved_at < self._every:
+        if not must and (busy or time.monotonic() - self._saved_at < self._every):
             return
+        self.settle()
         self._saved_at = time.monotonic()
         orders = (int(solver.this_order), int(solver.lower_order_nums))
         tensors = _copies({LATENTS: latents, **_memory(solver), **more})

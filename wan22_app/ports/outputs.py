@@ -180,6 +180,14 @@ class LatentFiles(Protocol):
         """Whether denoised latents are there that wait for nothing but the decoder."""
         ...
 
+    def keep_preview(self, job_id: str, part: str) -> None:
+        """Keep what a draft shows beside its latents, from a part file."""
+        ...
+
+    def preview(self, job_id: str) -> Preview | None:
+        """What a draft shows, while its latents are there to go on with."""
+        ...
+
     def prune(self, spared: Collection[str]) -> Sequence[str]:
         """Remove what is too old, or the oldest of what is too much; names removed.
 

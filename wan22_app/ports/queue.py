@@ -18,8 +18,8 @@ class NewJob(Value):
     """A confirmed wish. ``key`` makes it idempotent: the same key of a person is the same job.
 
     ``told`` is the first line of its story; ``first`` puts it before the person's own waiting jobs,
-    without taking anybody else's turn. The rest is what a job takes over from its parent:
-    what was asked, whose latents, and what its runs showed to be needed.
+    without taking anybody else's turn. ``until`` makes it a draft. The rest is what a job takes
+    over from its parent: what was asked, whose latents, and what its runs showed to be needed.
     """
 
     request: GenerationRequest
@@ -29,6 +29,7 @@ class NewJob(Value):
     parent_id: str | None = None
     asked: GenerationRequest | None = None
     latents_of: str = ""
+    until: int = 0
     relief: Relief = Relief()
 
 
@@ -111,6 +112,10 @@ class JobStore(Protocol):
         """The last to end first; ``before`` is the last one seen. Removed ones are left out."""
         ...
 
+    def drafts(self, person: Person, limit: int) -> Sequence[Job]:
+        """Drafts that have come to their last step, the newest first. Removed ones are left out."""
+        ...
+
     def move(self, person: Person, job_id: str, before: str | None) -> None:
         """Put a waiting job before another of the person's, or last. Raises Conflict otherwise.
 
@@ -149,6 +154,10 @@ class JobStore(Protocol):
 
     def succeed(self, job_id: str, epoch: int, output: Output) -> bool:
         """Insert the output and end the job, in one transaction."""
+        ...
+
+    def draft(self, job_id: str, epoch: int) -> bool:
+        """End a draft as ``succeeded``: it has no output."""
         ...
 
     def end(self, job_id: str, epoch: int, state: JobState, problem: Problem | None = None) -> bool:

@@ -19,8 +19,8 @@ class Run(Protocol):
     def poll(self) -> Sequence[Event]:
         """Events since the last call, without waiting.
 
-        The last event of a run is exactly one of Done, Failed, Cancelled, Crashed; after it
-        nothing comes.
+        The last event of a run is exactly one of Done, Drafted, Failed, Cancelled,
+        Crashed; after it nothing comes.
         """
         ...
 

@@ -316,6 +316,7 @@ class Dispatcher:
             last_image=self._image(request.last_image),
             loras=tuple(str(self.around.library.lora_path(ref)) for ref in request.loras),
             latents=str(self.around.latents.path(job.latents_id)),
+            until=job.until,
             asked=job.asked,
             parent=job.parent_id or "",
             app_version=self.around.app_version,

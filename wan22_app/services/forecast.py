@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from wan22_app.domain import estimate
 from wan22_app.domain.errors import UserError
 from wan22_app.domain.estimate import Stages
-from wan22_app.domain.generation import GenerationRequest
 from wan22_app.domain.job import Job
 from wan22_app.domain.output import Output
 from wan22_app.ports import Clock, Library, OutputStore
@@ -24,17 +23,20 @@ class Forecast:
         """What the estimates are drawn from, whoever's: one machine makes them all."""
         return self._outputs.experience(set(models))
 
-    def stages(self, request: GenerationRequest, experience: Sequence[Output]) -> Stages | None:
+    def stages(self, job: Job, experience: Sequence[Output]) -> Stages | None:
         """Seconds of each stage of a job."""
         try:
-            spec = self._library.entry(request.model).spec
+            spec = self._library.entry(job.request.model).spec
         except UserError:
             return None
-        return estimate.estimate_stages(spec, request, experience)
+        found = estimate.estimate_stages(spec, job.request, experience)
+        if found is None or not job.until:
+            return found
+        return estimate.of_draft(found, job.until, job.request.steps)
 
     def left(self, job: Job, experience: Sequence[Output]) -> float | None:
         """Seconds until a running job's video."""
-        stages = self.stages(job.request, experience)
+        stages = self.stages(job, experience)
         if stages is None:
             return None
         if job.progress is None or job.started_at is None:
@@ -61,7 +63,7 @@ class Forecast:
             loaded = job.request.model
         for job in waiting:
             found[job.id] = moment
-            stages = self.stages(job.request, experience)
+            stages = self.stages(job, experience)
             if stages is None:
                 return found
             cold = loaded not in ("", job.request.model)

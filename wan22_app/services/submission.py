@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from wan22_app.domain import loras
+from wan22_app.domain import drafts, loras
 from wan22_app.domain.account import Person
 from wan22_app.domain.catalog import ModelEntry
 from wan22_app.domain.defaults import GenerationDefaults
@@ -13,7 +13,7 @@ from wan22_app.domain.errors import (
     Problem,
     UserError,
 )
-from wan22_app.domain.estimate import estimate_stages, seconds
+from wan22_app.domain.estimate import estimate_stages, of_draft, seconds
 from wan22_app.domain.generation import MAX_SEED, GenerationRequest, Geometry, geometry
 from wan22_app.domain.job import Job, JobState
 from wan22_app.domain.memory import plan_memory
@@ -33,7 +33,10 @@ from wan22_app.ports import (
 )
 from wan22_app.services.planning import Planning
 
-BATCH = "Queued, {number} of {all} that differ in their seed."
+DRAFT = "Queued as a draft: {step} of {all} steps."
+BATCH = "{} of {} that differ in their seed."
+ONE = {"count": "", "drafts": ""}
+"""Fields that make one whole video of a form."""
 MOST_AT_ONCE = 16
 """Videos of one form."""
 
@@ -93,6 +96,7 @@ class Submission:
         planning = self._around.planning
         try:
             entry, request = self._request(fields)
+            until = until_of(fields, request)
         except UserError as error:
             return Verdict(problems=error.problems, device=planning.probe.device())
         machine = planning.machine(entry.spec)
@@ -102,6 +106,8 @@ class Submission:
         plan = plan_memory(entry.spec, request, *machine)
         experience = self._stores.outputs.experience({entry.spec.key})
         stages = estimate_stages(entry.spec, request, experience)
+        if stages is not None and until:
+            stages = of_draft(stages, until, request.steps)
         return Verdict(
             made=geometry(entry.spec, request),
             plan=plan if isinstance(plan, MemoryPlan) else None,
@@ -119,23 +125,27 @@ class Submission:
         Raises InvalidRequest, ModelUnavailable, QuotaReached, or UserError when the outputs
         folder cannot be written.
         """
-        return self.submit_batch(person, {**fields, "count": ""}, key, first=first)[0]
+        return self.submit_batch(person, {**fields, **ONE}, key, first=first)[0]
 
     def submit_batch(
         self, person: Person, fields: Mapping[str, object], key: str, *, first: bool = False
     ) -> Sequence[Job]:
         """Queue as many jobs as the field ``count`` says, all or none, one seed after the other.
 
-        The first has the seed that was asked for, or a random one. Raises as ``submit``.
+        The first has the seed that was asked for, or a random one. With the field ``drafts`` they
+        are drafts. Raises as ``submit``.
         """
         entry, request = self._request(fields)
+        until = until_of(fields, request)
+        queued = DRAFT.format(step=until, all=request.steps) if until else "Queued."
         seeds = [(request.seed + more) % (MAX_SEED + 1) for more in range(count_of(fields))]
         news = [
             NewJob(
                 request=request.model_copy(update={"seed": seed}),
                 key=key if number == 1 else f"{key}-{number}",
                 first=first,
-                told="Queued." if len(seeds) == 1 else BATCH.format(number=number, all=len(seeds)),
+                until=until,
+                told=queued if len(seeds) == 1 else f"{queued} {BATCH.format(number, len(seeds))}",
             )
             for number, seed in enumerate(seeds, 1)
         ]
@@ -179,7 +189,8 @@ class Submission:
         """The entry and the validated request behind raw form fields."""
         values = dict(fields)
         count_of(values)
-        values.pop("count", None)
+        for name in ONE:
+            values.pop(name, None)
         entry = self._around.library.entry(str(values.pop("model", "")))
         values["loras"] = tuple(
             self._around.library.check_lora(entry, ref)
@@ -223,6 +234,12 @@ def count_of(fields: Mapping[str, object]) -> int:
             field="count",
         )
     )
+
+
+def until_of(fields: Mapping[str, object], request: GenerationRequest) -> int:
+    """After which step the jobs of a form end as drafts; 0 for whole videos. Raises InvalidRequest
+    where a draft would be the whole."""
+    return drafts.last_step(request.steps) if str(fields.get("drafts")) == "True" else 0
 
 
 def wont_fit_problem(short: WontFit) -> Problem:

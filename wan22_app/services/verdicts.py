@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from wan22_app.domain.errors import Problem, UserError
-from wan22_app.domain.events import Cancelled, Crashed, Done, Event, Failed, Stage
+from wan22_app.domain.events import Cancelled, Crashed, Done, Drafted, Event, Failed, Stage
 from wan22_app.domain.generation import GenerationRequest
 from wan22_app.domain.job import MAX_DEATHS, HoldReason, Job, JobState
 from wan22_app.domain.lighter import lighter, sentence
@@ -38,6 +38,9 @@ class Verdicts:
         match event:
             case Done():
                 self._publish(flight, event)
+            case Drafted():
+                self.around.latents.keep_preview(job.id, event.preview)
+                self.around.jobs.draft(job.id, job.epoch)
             case Cancelled():
                 self.around.jobs.end(job.id, job.epoch, JobState.CANCELLED)
                 # Its own, not those of a parent: they can be decoded again.

@@ -19,7 +19,7 @@ from wan22_app.web import snapshot, words
 from wan22_app.web.model_cards import ModelCard
 from wan22_app.web.plots import FiguresView, Row, Span, WarningView
 from wan22_app.web.security import Policy, person_of, policy
-from wan22_app.web.views import JobView, MachineView, OutputView, ProgressView
+from wan22_app.web.views import DraftView, JobView, MachineView, OutputView, ProgressView
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +36,7 @@ class LiveState(rx.State):
     running: list[JobView] = []
     waiting: list[JobView] = []
     queue_paused: bool = False
+    drafts: list[DraftView] = []
     results: list[OutputView] = []
     progress: ProgressView = ProgressView()
     machine: MachineView = MachineView()

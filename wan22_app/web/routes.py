@@ -48,7 +48,7 @@ async def media(request: Request) -> Response:
 
 @policy(Policy.PERSON)
 async def preview(request: Request) -> Response:
-    """What a running job of the person's is going to show; ``still`` is its first frame alone.
+    """What a running job or a draft is going to show; ``still`` is its first frame alone.
 
     Without one there is no content, and that is no error: a run may end while its page asks.
     """
@@ -102,9 +102,10 @@ def _file(request: Request, path: Path, kind: str, disposition: str = "") -> Res
 
 def _preview(job_id: str, *, still: bool) -> bytes | None:
     """Read at once: the file is small, and may be gone when a response begins to send it."""
-    queue = services().queue
+    app = services()
     try:
-        found = queue.preview(queue.get(LOCAL_PERSON, job_id)) if ID.fullmatch(job_id) else None
+        job = app.queue.get(LOCAL_PERSON, job_id) if ID.fullmatch(job_id) else None
+        found = job and (app.queue.preview(job) or app.drafts.preview(job))
         if found is None:
             return None
         return _first_frame(found.path) if still else found.path.read_bytes()

@@ -25,10 +25,13 @@ from wan22_app.web.plots import (
 from wan22_app.web.urls import preview_url
 from wan22_app.web.verdict import button_text, start_text
 from wan22_app.web.views import (
+    DraftView,
     JobView,
     MachineView,
     OutputView,
     ProgressView,
+    draft_view,
+    is_draft,
     job_view,
     output_view,
     progress_view,
@@ -48,6 +51,7 @@ class Snapshot:
     focus: JobView
     running: list[JobView]
     waiting: list[JobView]
+    drafts: list[DraftView]
     results: list[OutputView]
     progress: ProgressView
     start: str
@@ -78,12 +82,13 @@ def take(app: Services, person: Person) -> Snapshot:
     newest = [
         job_view(job, chances=app.retrying.chances(job))
         for job in last
-        if job.state is not JobState.SUCCEEDED or job.id in kept
+        if job.state is not JobState.SUCCEEDED or job.id in kept or is_draft(job)
     ]
     return Snapshot(
         focus=focus_of(views, waiting, newest),
         running=views,
         waiting=waiting,
+        drafts=[draft_view(draft) for draft in app.drafts.undecided(person)],
         results=[output_view(output) for output in app.gallery.page(person, limit=RESULTS)],
         progress=progress(app, running[0], experience) if running else ProgressView(),
         start=words.STARTS_RESUMED if paused else start_text(ahead),

@@ -28,6 +28,7 @@ STATE_COLORS = {
     "queued": "gray",
     "running": "iris",
     "succeeded": "grass",
+    "draft": "amber",
     "failed": "tomato",
     "cancelled": "gray",
     "quarantined": "amber",

@@ -8,9 +8,10 @@ from wan22_app.domain.events import Stage
 from wan22_app.domain.generation import GenerationRequest
 from wan22_app.domain.job import HoldReason, Job, JobState
 from wan22_app.domain.output import Output
+from wan22_app.services.drafts import Draft
 from wan22_app.services.retrying import Chances
 from wan22_app.web import words
-from wan22_app.web.urls import media_url
+from wan22_app.web.urls import media_url, preview_url
 
 SHARE = {
     Stage.LOADING: (0, 8),
@@ -24,6 +25,8 @@ SHARE = {
 
 
 SOON = timedelta(minutes=1)
+DRAFT = "draft"
+"""What the page calls the state of a job that ended so."""
 NO_CHANCES = Chances()
 
 
@@ -63,6 +66,20 @@ class JobView:
     video_url: str = ""
     poster_url: str = ""
     download_url: str = ""
+
+
+@dataclass(frozen=True)
+class DraftView:
+    """A draft to decide about, with the names of what can be done."""
+
+    id: str = ""
+    prompt: str = ""
+    seed: str = ""
+    preview_url: str = ""
+    label: str = ""
+    keep: str = ""
+    discard: str = ""
+    going_on: bool = False
 
 
 @dataclass(frozen=True)
@@ -146,10 +163,10 @@ def clock_time(moment: datetime) -> str:
 def job_view(job: Job, ahead: int = 0, chances: Chances = NO_CHANCES) -> JobView:
     """A job as its owner sees it; ``ahead`` counts the jobs before a waiting one."""
     request, problem = job.request, job.problem
-    done = job.state is JobState.SUCCEEDED
+    done = job.state is JobState.SUCCEEDED and not job.until
     return JobView(
         id=job.id,
-        state=str(job.state),
+        state=DRAFT if is_draft(job) else str(job.state),
         state_text=state_text(job, ahead),
         model=model_name(request.model),
         prompt=request.prompt,
@@ -208,7 +225,28 @@ def state_text(job: Job, ahead: int) -> str:
         return words.NEXT if ahead == 0 else words.AHEAD.format(count=ahead)
     if job.state is JobState.RUNNING and job.cancel_requested:
         return words.CANCELLING
-    return words.STATES[job.state]
+    return words.DRAFT if is_draft(job) else words.STATES[job.state]
+
+
+def is_draft(job: Job) -> bool:
+    """Whether it has ended as a draft: without a video, and not yet with one."""
+    return job.state is JobState.SUCCEEDED and job.until > 0
+
+
+def draft_view(draft: Draft) -> DraftView:
+    """A draft for the strip below the stage."""
+    request = draft.job.request
+    seed = str(request.seed)
+    return DraftView(
+        id=draft.job.id,
+        prompt=request.prompt,
+        seed=seed,
+        preview_url=preview_url(draft.job.id, draft.preview.version),
+        label=words.DRAFT_LABEL.format(seed=seed, prompt=request.prompt[:80]),
+        keep=words.DRAFT_KEEP_NAMED.format(seed=seed),
+        discard=words.DRAFT_DISCARD_NAMED.format(seed=seed),
+        going_on=draft.going_on,
+    )
 
 
 def output_view(output: Output) -> OutputView:

@@ -19,7 +19,7 @@ from wan22_app.adapters.db.counters import (
 )
 from wan22_app.adapters.db.engine import read, write
 from wan22_app.adapters.db.refusals import already_over, not_over, not_waiting, too_many
-from wan22_app.adapters.db.rows import event_of, job_of, row_of
+from wan22_app.adapters.db.rows import event_of, job_of, new_row, row_of
 from wan22_app.adapters.db.story import END_TEXTS, HOLD_TEXTS, STAGE_TEXTS, tell
 from wan22_app.adapters.db.tables import JobEventRow, JobRow, PersonRow
 from wan22_app.domain.account import Person
@@ -123,6 +123,10 @@ class SqlJobStore:
         limit: int = 20,
     ) -> Sequence[Job]:
         query = order.ended(person, states, before, limit)
+        return read(self._engine, lambda session: [job_of(row) for row in session.exec(query)])
+
+    def drafts(self, person: Person, limit: int) -> Sequence[Job]:
+        query = order.drafts(person, limit)
         return read(self._engine, lambda session: [job_of(row) for row in session.exec(query)])
 
     def move(self, person: Person, job_id: str, before: str | None) -> None:
@@ -261,10 +265,13 @@ class SqlJobStore:
     def succeed(self, job_id: str, epoch: int, output: Output) -> bool:
         def change(session: Session, row: JobRow) -> None:
             session.add(row_of(output))
-            took = self._clock.now() - (row.started_at or row.created_at)
-            seconds = max(took.total_seconds(), 0.0)
-            tell(session, self._clock, row, "succeeded", f"Finished after {seconds:.1f} s.")
-            self._finish(session, row, JobState.SUCCEEDED, None)
+            self._succeeded(session, row, "Finished")
+
+        return self._change_run(job_id, epoch, change)
+
+    def draft(self, job_id: str, epoch: int) -> bool:
+        def change(session: Session, row: JobRow) -> None:
+            self._succeeded(session, row, f"Draft of {row.until} steps finished")
 
         return self._change_run(job_id, epoch, change)
 
@@ -329,21 +336,8 @@ class SqlJobStore:
     # Shared steps, each inside the caller's transaction
 
     def _insert(self, session: Session, person: Person, new: NewJob) -> JobRow:
-        number = next_value(session, NUMBER)
-        row = JobRow(
-            id=self._secrets.new_id(),
-            number=number,
-            place=number,
-            owner=person.id,
-            key=new.key,
-            request=new.request.model_dump_json(),
-            state=str(JobState.QUEUED),
-            parent_id=new.parent_id,
-            asked=new.asked.model_dump_json() if new.asked else None,
-            latents_of=new.latents_of,
-            relief=new.relief.model_dump_json(),
-            created_at=self._clock.now(),
-        )
+        number, job_id = next_value(session, NUMBER), self._secrets.new_id()
+        row = new_row(new, person.id, job_id, number, self._clock.now())
         session.add(row)
         session.flush()
         tell(session, self._clock, row, "queued", new.told)
@@ -373,6 +367,12 @@ class SqlJobStore:
         if row is None or row.epoch != epoch or row.state != JobState.RUNNING:
             return None
         return row
+
+    def _succeeded(self, session: Session, row: JobRow, how: str) -> None:
+        took = self._clock.now() - (row.started_at or row.created_at)
+        seconds = max(took.total_seconds(), 0.0)
+        tell(session, self._clock, row, "succeeded", f"{how} after {seconds:.1f} s.")
+        self._finish(session, row, JobState.SUCCEEDED, None)
 
     def _finish(
         self, session: Session, row: JobRow, state: JobState, problem: Problem | None

@@ -59,6 +59,12 @@ def ended(
     return query.order_by(finished.desc(), number.desc()).limit(limit)
 
 
+def drafts(person: Person, limit: int) -> SelectOfScalar[JobRow]:
+    """Drafts at their last step, the newest first."""
+    query = ended(person, [JobState.SUCCEEDED], None, limit)
+    return query.where(col(JobRow.until) > 0)
+
+
 def is_paused(session: Session, row: JobRow) -> bool:
     """The job's own pause, or that of its person's whole queue."""
     owner = session.get(PersonRow, row.owner)

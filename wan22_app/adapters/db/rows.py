@@ -2,6 +2,7 @@
 
 import json
 import unicodedata
+from datetime import datetime
 from typing import Any
 
 from wan22_app.adapters.db.tables import JobEventRow, JobRow, OutputRow
@@ -11,6 +12,7 @@ from wan22_app.domain.job import HoldReason, Job, JobEvent, JobState, Progress
 from wan22_app.domain.output import Output
 from wan22_app.domain.plan import MemoryPlan
 from wan22_app.domain.relief import Relief
+from wan22_app.ports import NewJob
 
 
 def job_of(row: JobRow) -> Job:
@@ -30,6 +32,7 @@ def job_of(row: JobRow) -> Job:
         parent_id=row.parent_id,
         asked=GenerationRequest.model_validate_json(row.asked) if row.asked else None,
         latents_of=row.latents_of,
+        until=row.until,
         plan=MemoryPlan.model_validate_json(row.plan) if row.plan else None,
         relief=Relief.model_validate_json(row.relief) if row.relief else Relief(),
         progress=Progress.model_validate_json(row.progress) if row.progress else None,
@@ -37,6 +40,25 @@ def job_of(row: JobRow) -> Job:
         created_at=row.created_at,
         started_at=row.started_at,
         finished_at=row.finished_at,
+    )
+
+
+def new_row(new: NewJob, owner: str, job_id: str, number: int, now: datetime) -> JobRow:
+    """The row of a job that waits behind all others."""
+    return JobRow(
+        id=job_id,
+        number=number,
+        place=number,
+        owner=owner,
+        key=new.key,
+        request=new.request.model_dump_json(),
+        state=str(JobState.QUEUED),
+        parent_id=new.parent_id,
+        asked=new.asked.model_dump_json() if new.asked else None,
+        latents_of=new.latents_of,
+        until=new.until,
+        relief=new.relief.model_dump_json(),
+        created_at=now,
     )
 
 

@@ -83,6 +83,7 @@ class JobRow(SQLModel, table=True):
     revision: int = Field(default=0, index=True)
     parent_id: str | None = Field(default=None, max_length=32)
     latents_of: str = Field(default="", max_length=32, sa_column_kwargs={"server_default": ""})
+    until: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     asked: str | None = Field(default=None, sa_column=Column(Text))
     plan: str | None = Field(default=None, sa_column=Column(Text))
     relief: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))

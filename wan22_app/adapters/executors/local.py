@@ -10,7 +10,7 @@ from pathlib import Path
 
 from wan22_app.adapters.executors.process import EngineProcess
 from wan22_app.adapters.locks import is_held
-from wan22_app.domain.events import Cancelled, Crashed, Done, Event, Failed
+from wan22_app.domain.events import Cancelled, Crashed, Done, Drafted, Event, Failed
 from wan22_app.domain.work import Cancel, Exit, Work
 from wan22_app.domain.work import Run as RunCommand
 from wan22_app.ports import Run
@@ -176,7 +176,7 @@ class LocalRun:
                 if getattr(event, "job_id", None) != self.job_id:
                     continue
                 self._heard = True
-                over = isinstance(event, Done | Failed | Cancelled)
+                over = isinstance(event, Done | Drafted | Failed | Cancelled)
                 events.append(self._end(event) if over else event)
         return events
 

@@ -60,6 +60,20 @@ def choice(name: str, label: str, options: list[str] | rx.Var[list[str]]) -> rx.
     )
 
 
+def switch(name: str, text: str, value: rx.Var[str], on_change: rx.EventHandler) -> rx.Component:
+    """On or off, with its name beside it and a hint below."""
+    return rx.hstack(
+        rx.switch(
+            id=name,
+            checked=value == "True",
+            on_change=on_change,
+            aria_describedby=f"{name}-hint",
+        ),
+        rx.el.label(rx.text(text, size="2", weight="medium", as_="span"), html_for=name),
+        align="center",
+    )
+
+
 def buttons(
     label: str, options: rx.Var[list[str]], value: rx.Var[str], on_change: rx.EventHandler
 ) -> rx.Component:

@@ -8,7 +8,7 @@ from wan22_app.domain.catalog import Quantization, TextQuantization
 from wan22_app.web import words
 from wan22_app.web.choices import ModelView
 from wan22_app.web.components.enhance import prompt_tools
-from wan22_app.web.components.fields import below, buttons, choice, labelled, number
+from wan22_app.web.components.fields import below, buttons, choice, labelled, number, switch
 from wan22_app.web.components.last_image import last_image_field
 from wan22_app.web.components.loras import lora_field
 from wan22_app.web.components.preferences import preset_menu
@@ -44,6 +44,7 @@ def form() -> rx.Component:
             gap="16px",
             width="100%",
         ),
+        drafts_first(),
         advanced(),
         verdict(),
         rx.cond(LiveState.waiting.length() > 0, run_first()),
@@ -194,22 +195,22 @@ def advanced() -> rx.Component:
     )  # fmt: skip
 
 
+def drafts_first() -> rx.Component:
+    """See what the seeds become before all steps are computed."""
+    return rx.box(
+        switch("drafts", words.DRAFTS_FIRST, FormState.drafts, FormState.ask_drafts),
+        rx.cond(
+            FormState.drafts == "True",
+            rx.el.div(words.DRAFTS_FIRST_HINT, class_name="wan-hint", id="drafts-hint"),
+        ),
+        below("drafts"),
+    )
+
+
 def consent() -> rx.Component:
     """Whether a lighter video is better than none."""
     return rx.box(
-        rx.hstack(
-            rx.switch(
-                id="may_reduce",
-                checked=FormState.may_reduce == "True",
-                on_change=FormState.allow_less,
-                aria_describedby="may_reduce-hint",
-            ),
-            rx.el.label(
-                rx.text(words.MAY_REDUCE, size="2", weight="medium", as_="span"),
-                html_for="may_reduce",
-            ),
-            align="center",
-        ),
+        switch("may_reduce", words.MAY_REDUCE, FormState.may_reduce, FormState.allow_less),
         rx.el.div(words.MAY_REDUCE_HINT, class_name="wan-hint", id="may_reduce-hint"),
         margin_top="16px",
     )

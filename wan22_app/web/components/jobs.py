@@ -4,11 +4,12 @@ import reflex as rx
 
 from wan22_app.domain.events import Stage
 from wan22_app.web import words
+from wan22_app.web.components.drafts import moving
 from wan22_app.web.live import LiveState
 from wan22_app.web.state.form import FormState
 from wan22_app.web.state.stage import StageState
 from wan22_app.web.theme import STATE_COLORS
-from wan22_app.web.views import JobView
+from wan22_app.web.views import DRAFT, JobView
 
 
 def state_badge(job: rx.Var[JobView]) -> rx.Component:
@@ -32,12 +33,7 @@ def steps(has_image: rx.Var[bool]) -> rx.Component:
 
 def preview() -> rx.Component:
     """What the running job is going to show: small, soft, and newer after each step."""
-    source = LiveState.progress.preview_url
-    return rx.el.picture(
-        rx.el.source(src_set=source + "&still=1", media="(prefers-reduced-motion: reduce)"),
-        rx.el.img(src=source, alt=words.PREVIEW_LABEL, class_name="wan-preview"),
-        class_name="wan-still",
-    )
+    return moving(LiveState.progress.preview_url, words.PREVIEW_LABEL)
 
 
 def progress_lines() -> rx.Component:
@@ -153,7 +149,7 @@ def ended_actions(job: rx.Var[JobView]) -> tuple[rx.Component, ...]:
     """What can be done with an ended job; after a failure more is offered below its words."""
     return (
         rx.cond(
-            job.what == "",
+            (job.what == "") & (job.state != DRAFT),
             rx.icon_button(
                 rx.icon("rotate-cw", size=16), on_click=StageState.retry(job.id),
                 variant="soft", color_scheme="gray", aria_label=words.RETRY, title=words.RETRY,

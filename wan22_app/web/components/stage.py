@@ -21,6 +21,7 @@ def stage() -> rx.Component:
             ("running", at_work(focus)),
             ("queued", at_work(focus)),
             ("succeeded", finished(focus)),
+            ("draft", drafted(focus)),
             ("failed", ended(focus)),
             ("quarantined", ended(focus)),
             ("cancelled", ended(focus)),
@@ -129,6 +130,24 @@ def finished(job: rx.Var[JobView]) -> rx.Component:
         jobs.reduced(job),
         id="finished",
     )  # fmt: skip
+
+
+def drafted(job: rx.Var[JobView]) -> rx.Component:
+    """The newest draft; what comes of it is decided below."""
+    return rx.box(
+        rx.el.div(
+            rx.vstack(
+                jobs.state_badge(job),
+                rx.text(words.DRAFT_DONE, size="2", color_scheme="gray", text_align="center"),
+                align="center",
+                padding="24px",
+            ),
+            class_name="wan-stage",
+            style={"aspectRatio": "auto", "minHeight": "120px"},
+        ),
+        rx.text(job.prompt, size="2", color_scheme="gray", margin_top="12px"),
+        id="drafted",
+    )
 
 
 def result(output: rx.Var[OutputView]) -> rx.Component:

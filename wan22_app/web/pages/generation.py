@@ -4,6 +4,7 @@ import reflex as rx
 
 from wan22_app.web import words
 from wan22_app.web.components import plots
+from wan22_app.web.components.drafts import undecided
 from wan22_app.web.components.form import form
 from wan22_app.web.components.stage import last_results, stage
 from wan22_app.web.layout import frame, title
@@ -27,7 +28,11 @@ def page() -> rx.Component:
         rx.el.div(
             form(),
             rx.el.section(
-                stage(), last_results(), class_name="wan-stagecol", aria_label=words.VIDEO_LABEL
+                stage(),
+                undecided(),
+                last_results(),
+                class_name="wan-stagecol",
+                aria_label=words.VIDEO_LABEL,
             ),
             class_name="wan-columns",
         ),

@@ -23,18 +23,19 @@ from wan22_app.web.state.lora_list import LoraList
 from wan22_app.web.state.speed import SpeedChoice
 from wan22_app.web.state.stage import StageState
 from wan22_app.web.state.start_image import StartImage
+from wan22_app.web.state.switches import Switches
 from wan22_app.web.verdict import VerdictView, problems_text, verdict_view, without_weights
 
 TEXT_FIELDS = (
     "prompt", "negative_prompt", "width", "height", "frames", "fps", "steps", "guidance",
     "guidance_low", "shift", "sampler", "step_cache", "seed", "precision", "vae_precision",
     "quantization", "text_quantization", "offload", "keep",
-    "tile", "chunk", "may_reduce", "loras", "count",
+    "tile", "chunk", "may_reduce", "loras", "count", "drafts",
 )  # fmt: skip
 LONGEST = 5000
 
 
-class FormState(StartImage, LastImage, LoraList, SpeedChoice, rx.State):
+class FormState(StartImage, LastImage, LoraList, SpeedChoice, Switches, rx.State):
     """One tab's form. Fields are the texts that were typed; the domain judges them."""
 
     model: str = ""
@@ -60,7 +61,6 @@ class FormState(StartImage, LastImage, LoraList, SpeedChoice, rx.State):
     keep: str = "auto"
     tile: str = "auto"
     chunk: str = "auto"
-    may_reduce: str = "False"
 
     models: list[ModelView] = []
     chosen: ModelView = ModelView()
@@ -74,7 +74,6 @@ class FormState(StartImage, LastImage, LoraList, SpeedChoice, rx.State):
     verdict: VerdictView = VerdictView()
     counted: Counted = Counted()
     key: str = ""
-    first: bool = False
     sending: bool = False
     draft: str = rx.LocalStorage("", name="wan22_draft")
     _touched: bool = False
@@ -142,26 +141,13 @@ class FormState(StartImage, LastImage, LoraList, SpeedChoice, rx.State):
 
     @rx.event
     @policy(Policy.PERSON)
-    async def allow_less(self, allowed: bool) -> None:
-        """Agree to a lighter video where memory runs out, or take it back."""
-        self.may_reduce = str(allowed is True)
-        await self._judge()
-
-    @rx.event
-    @policy(Policy.PERSON)
-    def put_first(self, first: bool) -> None:
-        """The job goes before one's own other waiting jobs."""
-        self.first = first is True
-
-    @rx.event
-    @policy(Policy.PERSON)
     async def reset_fields(self) -> None:
         """Back to the model's defaults; the prompt stays."""
         await self._stand()
         for entry in await asyncio.to_thread(services().library.entries):
             if entry.spec.key == self.model:
                 self._choose(entry)
-        self.seed, self.count, self.loras = "", "1", ""
+        self.seed, self.count, self.drafts, self.loras = "", "1", "False", ""
         self._show_loras()
         await self._judge()
 

@@ -81,6 +81,18 @@ class StageState(Follower, rx.State):
 
     @rx.event
     @policy(Policy.PERSON)
+    async def keep_draft(self, job_id: str) -> Any:
+        """Queue the rest of a draft's steps."""
+        return await self._again(services().drafts.go_on, job_id, words.DRAFT_KEPT)
+
+    @rx.event
+    @policy(Policy.PERSON)
+    async def discard_draft(self, job_id: str) -> Any:
+        """Throw a draft away."""
+        return await self._do(services().drafts.discard, job_id, words.DRAFT_DISCARDED)
+
+    @rx.event
+    @policy(Policy.PERSON)
     async def free_card(self) -> Any:
         """End a warm engine."""
         try:
@@ -89,9 +101,9 @@ class StageState(Follower, rx.State):
             return rx.toast.error(error.problem.sentence())
         return rx.toast.success(words.FREED)
 
-    async def _again(self, action: Any, job_id: str) -> Any:
+    async def _again(self, action: Any, job_id: str, done: str = words.QUEUED) -> Any:
         key = secrets.token_hex(16)
-        return await self._do(lambda who, job: action(who, job, key), job_id, words.QUEUED)
+        return await self._do(lambda who, job: action(who, job, key), job_id, done)
 
     async def _do(self, action: Any, job_id: str, done: str) -> Any:
         try:

@@ -18,6 +18,7 @@ STATES = {
     JobState.CANCELLED: "Cancelled",
     JobState.QUARANTINED: "Set aside",
 }
+DRAFT = "Draft"
 NEXT = "Next in line"
 AHEAD = "Waiting behind {count}"
 CANCELLING = "Cancelling"
