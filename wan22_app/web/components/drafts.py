@@ -15,7 +15,7 @@ def undecided() -> rx.Component:
         rx.el.section(
             rx.text(words.DRAFTS, size="2", weight="medium"),
             rx.text(words.DRAFTS_HINT, size="1", color_scheme="gray"),
-            rx.el.ul(rx.foreach(LiveState.drafts, card), class_name="wan-drafts", id="drafts"),
+            rx.el.ul(rx.foreach(LiveState.drafts, card), class_name="wan-drafts", id="undecided"),
             aria_label=words.DRAFTS,
             style={"marginTop": "24px"},
         ),
