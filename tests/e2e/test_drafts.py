@@ -28,7 +28,9 @@ def test_of_three_drafts_one_is_kept_and_becomes_a_video(
     expect(cards).to_have_count(3)
     expect(page.locator("#drafted")).to_contain_text("A draft is done")
     images = [card.locator("img") for card in cards.all()]
-    shown = [page.request.get(urljoin(page.url, image.get_attribute("src"))).body() for image in images]
+    shown = [
+        page.request.get(urljoin(page.url, image.get_attribute("src"))).body() for image in images
+    ]
     assert all(picture[8:12] == b"WEBP" for picture in shown)
     assert len({hashlib.sha256(picture).digest() for picture in shown}) == 3, "each its own seed"
     assert services.gallery.page(LOCAL_PERSON, limit=1)[:1] == [] or (
@@ -61,5 +63,10 @@ def test_the_queue_says_draft_and_not_finished(open_page: OpenPage, services: Se
     expect(row).not_to_contain_text("Finished")
     row.get_by_role("button", name="What happened").click()
     expect(row).to_contain_text("Draft of 2 steps finished after")
-    for draft in services.drafts.undecided(LOCAL_PERSON):
-        services.drafts.discard(LOCAL_PERSON, draft.job.id)
+    row.get_by_role("button", name="Keep", exact=True).click()
+    expect(page.locator("#ended > li").first).to_contain_text("Finished")
+    assert services.drafts.undecided(LOCAL_PERSON) == []
+    drafts = page.locator("#ended > li").filter(has_text="Draft")
+    shown = drafts.count()
+    drafts.first.get_by_role("button", name="Remove", exact=True).click()
+    expect(drafts).to_have_count(shown - 1)

@@ -96,7 +96,7 @@ def evidence(text: rx.Var[str]) -> rx.Component:
 
 def headline(job: rx.Var[JobView]) -> rx.Component:
     """The prompt in one line."""
-    return rx.text(job.prompt, size="2", class_name="wan-clip")
+    return rx.text(job.prompt, size="2", class_name="wan-clip", max_width="100%")
 
 
 def facts(job: rx.Var[JobView], *more: rx.Var[str] | str) -> rx.Component:
@@ -147,16 +147,27 @@ def reduced(job: rx.Var[JobView]) -> rx.Component:
 
 def ended_actions(job: rx.Var[JobView]) -> tuple[rx.Component, ...]:
     """What can be done with an ended job; after a failure more is offered below its words."""
+    is_draft = job.state == DRAFT
     return (
         rx.cond(
-            (job.what == "") & (job.state != DRAFT),
+            is_draft,
+            rx.icon_button(
+                rx.icon("check", size=16), on_click=StageState.keep_draft(job.id),
+                variant="soft", aria_label=words.DRAFT_KEEP, title=words.DRAFT_KEEP,
+            ),
+        ),
+        rx.cond(
+            (job.what == "") & ~is_draft,
             rx.icon_button(
                 rx.icon("rotate-cw", size=16), on_click=StageState.retry(job.id),
                 variant="soft", color_scheme="gray", aria_label=words.RETRY, title=words.RETRY,
             ),
         ),
         rx.icon_button(
-            rx.icon("x", size=16), on_click=StageState.remove(job.id),
+            rx.icon("x", size=16),
+            on_click=rx.cond(
+                is_draft, StageState.discard_draft(job.id), StageState.remove(job.id)
+            ),
             variant="soft", color_scheme="gray", aria_label=words.REMOVE, title=words.REMOVE,
         ),
     )  # fmt: skip
