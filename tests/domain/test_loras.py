@@ -32,6 +32,7 @@ def test_a_half_alone_is_offered_as_it_is() -> None:
     ("high", "low"),
     [
         ("Lightning_4steps_HIGH_fp16.safetensors", "Lightning_4steps_LOW_fp16.safetensors"),
+        ("Wan22_HighNoise_style.safetensors", "Wan22_LowNoise_style.safetensors"),
         ("lora-high.safetensors", "lora-low.safetensors"),
         ("wan2.2_v1.1_high_noise.safetensors", "wan2.2_v1.1_low_noise.safetensors"),
     ],

@@ -15,7 +15,8 @@ from wan22_app.domain.catalog import (
 )
 from wan22_app.domain.defaults import GenerationDefaults
 from wan22_app.domain.errors import InvalidRequest
-from wan22_app.domain.footprint import foresee
+from wan22_app.domain.footprint import as_loaded, foresee, scale_of
+from wan22_app.domain.lighter import lighter
 from wan22_app.domain.memory import plan_memory
 from wan22_app.domain.plan import Device, Host, Keep, MemoryPlan, Offload, WontFit
 from wan22_app.domain.quantization import KINDS, device_refusal
@@ -118,3 +119,59 @@ def test_the_default_is_for_models_in_bf16() -> None:
     assert defaults.fields(T2V_A14B)["quantization"] == "int8"
     assert defaults.fields(DEMO_T2V)["quantization"] == "none"
     assert defaults.fields(DEMO_T2V)["text_quantization"] == "none"
+
+
+PACKED = T2V_A14B.model_copy(
+    update={
+        "name": "T2V-A14B Q4_K_M",
+        "packed": "Q4_K_M",
+        "costs": T2V_A14B.costs.model_copy(
+            update={"transformer_bytes": 9 * GB, "block_bytes": int(0.22 * GB)}
+        ),
+    }
+)
+
+
+def test_what_is_packed_already_is_not_quantized_again() -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        a_request(PACKED, quantization="int8")
+    assert refused.value.problem.field == "quantization"
+    assert "Q4_K_M" in refused.value.problem.what
+    assert a_request(PACKED).quantization == "none"
+
+
+@pytest.mark.parametrize("precision", get_args(Precision))
+def test_a_packed_file_takes_what_it_takes_whatever_it_computes_in(precision: Precision) -> None:
+    request = a_request(PACKED, precision=precision)
+    loaded = as_loaded(PACKED, request).costs
+    assert loaded.transformer_bytes == pytest.approx(9 * GB, rel=0.001)
+    assert loaded.text_bytes == scale_of(request) * T2V_A14B.costs.text_bytes
+
+
+def test_a_packed_model_fits_where_the_whole_one_is_brought_block_by_block() -> None:
+    """16 GB: two experts of 28.6 GB visit in blocks, 9 GB come as a whole."""
+    machine = card(8, 9), Host(total_bytes=64 * GB, available_bytes=60 * GB, cores=16)
+    small = {"width": 832, "height": 480}
+    whole = plan_memory(T2V_A14B, a_request(T2V_A14B, **small), *machine)
+    packed = plan_memory(PACKED, a_request(PACKED, **small), *machine)
+    assert isinstance(packed, MemoryPlan)
+    assert packed.offload == "model"
+    assert not isinstance(whole, MemoryPlan) or whole.offload == "block"
+
+
+def test_unpacking_takes_memory_beside_the_file() -> None:
+    request = a_request(PACKED)
+    plain = PACKED.model_copy(update={"packed": ""})
+    more = [
+        foresee(spec, request, card(8, 9, gb=4), "model", "all").peak_vram_bytes
+        for spec in (plain, PACKED)
+    ]
+    matrix = PACKED.attention_width * PACKED.feed_forward
+    assert more[1] - more[0] >= 4 * 2 * matrix
+
+
+def test_with_consent_a_packed_model_goes_on_to_a_smaller_picture() -> None:
+    request = a_request(PACKED)
+    less = lighter(PACKED, request, request)
+    assert less is not None
+    assert (less.quantization, less.width < request.width) == ("none", True)

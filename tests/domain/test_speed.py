@@ -80,4 +80,10 @@ ADA = Device(kind="cuda", name="a card", capability=(8, 9))
 def test_a_speed_that_is_not_good_enough_on_a_card_is_not_offered_there(
     device: Device, measured: dict[Speed, float], found: tuple[Speed, ...]
 ) -> None:
-    assert offered(device, measured) == found
+    assert offered(T2V_A14B, device, measured) == found
+
+
+def test_what_is_packed_already_has_no_speed_that_packs_it() -> None:
+    packed = T2V_A14B.model_copy(update={"packed": "Q8_0"})
+    ada = Device(kind="cuda", name="a card", capability=(8, 9))
+    assert offered(packed, ada, {}) == ("exact", "turbo")

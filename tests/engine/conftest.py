@@ -10,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
+from tests import gguf_files
 from tests.values import PLAN
 from wan22_app.domain.catalog import CATALOG, ModelEntry, WeightsState
 from wan22_app.domain.events import Advanced, Cancelled, Done, Drafted, Event, Failed, Stage
@@ -75,7 +76,26 @@ class Outcome:
 
 
 Make = Callable[..., Work]
+Pack = Callable[..., tuple[str, ...]]
 Generate = Callable[..., Outcome]
+
+
+@pytest.fixture(scope="session")
+def pack(demo_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Pack:
+    """GGUF files of a demo model's experts, written once for each kind."""
+    folder = tmp_path_factory.mktemp("gguf")
+
+    def files(key: str, kind: str = "Q8_0") -> tuple[str, ...]:
+        spec = CATALOG[key]
+        source = demo_models / "demo" / spec.task
+        parts = ("transformer", "transformer_2")[: spec.experts]
+        paths = [folder / f"{key}-{part}-{kind}.gguf" for part in parts]
+        for part, path in zip(parts, paths, strict=True):
+            if not path.exists():
+                gguf_files.write(source / part, path, kind)
+        return tuple(map(str, paths))
+
+    return files
 
 
 @pytest.fixture
@@ -96,6 +116,7 @@ def work(demo_models: Path, picture: Path, tmp_path: Path) -> Make:
         plan: MemoryPlan = PLAN,
         lora_paths: tuple[str, ...] = (),
         until: int = 0,
+        experts: tuple[str, ...] = (),
         **fields: object,
     ) -> Work:
         spec = CATALOG[key]
@@ -122,7 +143,8 @@ def work(demo_models: Path, picture: Path, tmp_path: Path) -> Make:
                 spec=spec,
                 state=WeightsState.READY,
                 folder=str(folder or demo_models / "demo" / spec.task),
-                revision="r",
+                experts=experts,
+                revision=" ".join(("r", *experts)),
             ),
             staging=str(tmp_path),
             image=str(start) if image else "",

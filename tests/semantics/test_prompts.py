@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tests.engine.conftest import Pack
 from tests.semantics.filming import FLOORS, Film, failing, half_trained, rates, wishes
 from tools.demo.language import plain
 from tools.demo.measure import look_at, psnr
@@ -29,6 +30,17 @@ def test_quantized_it_draws_what_the_prompts_say(film: Film, kind: str, count: i
     """Fewer with those that take a processor longer."""
     asked = wishes(count)
     options = {"precision": "bf16", "quantization": kind}
+    measured = rates(
+        (film(DEMO_T2V.key, wish.prompt, wish.number, **options), wish.told) for wish in asked
+    )
+    assert failing(measured) == [], measured
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("kind", ["Q8_0", "Q5_0", "Q4_0"])
+def test_from_a_gguf_file_it_draws_what_the_prompts_say(film: Film, pack: Pack, kind: str) -> None:
+    asked, options = wishes(25), {"experts": pack(DEMO_T2V.key, kind)}
     measured = rates(
         (film(DEMO_T2V.key, wish.prompt, wish.number, **options), wish.told) for wish in asked
     )

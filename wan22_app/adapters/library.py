@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
-from wan22_app.adapters import lora_file, weights
+from wan22_app.adapters import lora_file, packed, weights
 from wan22_app.adapters.files import sha256
 from wan22_app.domain.catalog import DEMO_SPECS, REAL_SPECS, ModelEntry
 from wan22_app.domain.errors import InvalidRequest, ModelUnavailable, Problem
@@ -104,7 +104,7 @@ class FolderLibrary:
 
     def _look(self) -> Stamp:
         """Changes whenever a weights file appears, goes or grows."""
-        files: list[tuple[str, int, int]] = []
+        files = [_stamp(path) for path in packed.files(self._models)]
         for folder in weights.folders(self._models):
             for path in sorted(folder.rglob("*")):
                 # One that goes meanwhile is not there: a download puts its folder in place.
@@ -123,9 +123,15 @@ class FolderLibrary:
             # The first sound folder of a kind wins over damaged ones.
             if old is None or (entry.ready and not old.ready):
                 found[entry.spec.key] = entry
+        for entry in packed.entries(self._models, self._bases()):
+            found.setdefault(entry.spec.key, entry)
         known = [*REAL_SPECS, *DEMO_SPECS]
         entries = [found.pop(s.key, None) or weights.missing(s, self._models) for s in known]
         return (*entries[: len(REAL_SPECS)], *found.values(), *entries[len(REAL_SPECS) :])
+
+    def _bases(self) -> Sequence[weights.Base]:
+        found = map(weights.base, weights.folders(self._models))
+        return [base for base in found if base is not None]
 
 
 def _stamp(path: Path) -> tuple[str, int, int]:

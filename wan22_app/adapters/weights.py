@@ -3,10 +3,11 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from wan22_app.adapters.gguf_file import Shape
 from wan22_app.adapters.safetensors_header import BadFile, read_header
 from wan22_app.domain.catalog import (
     DEMO_SPECS,
@@ -24,6 +25,7 @@ SETTINGS = "demo_settings.json"
 PIPELINES = ("WanPipeline", "WanImageToVideoPipeline")
 I2V_CHANNELS = 36
 TI2V_CHANNELS = 48
+TRANSFORMERS = ("transformer", "transformer_2")
 REVISION_LENGTH = 12
 
 
@@ -48,7 +50,7 @@ def recognised(folder: Path) -> ModelEntry | None:
         return None
     if spec is None:
         return None
-    fault = _fault(folder, spec)
+    fault = _fault(folder, TRANSFORMERS[: spec.experts])
     if fault:
         return ModelEntry(
             spec=spec,
@@ -65,6 +67,35 @@ def recognised(folder: Path) -> ModelEntry | None:
         revision=_revision(folder),
         bytes=_size(folder),
     )
+
+
+class Base(NamedTuple):
+    """What a folder gives a GGUF transformer of the same shape: all but transformers."""
+
+    folder: Path
+    spec: ModelSpec
+    shape: Shape
+    revision: str
+
+
+def base(folder: Path) -> Base | None:
+    """The folder as the base of GGUF files, whether its own transformers' weights are there or not;
+    None where something else is missing."""
+    try:
+        index, config = _json(folder / INDEX), _json(folder / "transformer" / "config.json")
+        spec = _spec(folder, index, config)
+        if spec is None or index.get("_class_name") not in PIPELINES or _fault(folder, ()):
+            return None
+        shape = Shape(
+            channels=int(config["in_channels"]),
+            width=spec.attention_width,
+            feed_forward=int(config["ffn_dim"]),
+            blocks=spec.blocks,
+            text=int(config["text_dim"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return Base(folder, spec, shape, _revision(folder, without="transformer"))
 
 
 def missing(spec: ModelSpec, models: Path) -> ModelEntry:
@@ -129,10 +160,9 @@ def _real(image: ImageUse) -> ModelSpec:
     return next(spec for spec in REAL_SPECS if spec.image is image)
 
 
-def _fault(folder: Path, spec: ModelSpec) -> str:
+def _fault(folder: Path, transformers: Sequence[str]) -> str:
     """What is missing or cut short, empty when all is well."""
-    parts = ["text_encoder", "vae", "transformer", "transformer_2"][: 2 + spec.experts]
-    for part in parts:
+    for part in ("text_encoder", "vae", *transformers):
         fault = _component_fault(folder / part)
         if fault:
             return fault
@@ -169,11 +199,14 @@ def _size(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
-def _revision(folder: Path) -> str:
-    """Identifies the weights without reading gigabytes: names and sizes of all their files."""
+def _revision(folder: Path, without: str = "") -> str:
+    """Identifies the weights without reading gigabytes: names and sizes of all their files, but for
+    weights in folders whose name begins with ``without``."""
     digest = hashlib.sha256()
     for file in sorted(folder.rglob("*")):
         if file.suffix in (".safetensors", ".json") and file.is_file():
             name = file.relative_to(folder).as_posix()
+            if without and name.startswith(without) and file.suffix == ".safetensors":
+                continue
             digest.update(f"{name} {file.stat().st_size}\n".encode())
     return digest.hexdigest()[:REVISION_LENGTH]

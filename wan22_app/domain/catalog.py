@@ -124,6 +124,9 @@ class ModelSpec(Value):
     """Width inside a block's feed-forward."""
     blocks: int
     costs: Costs
+    packed: str = ""
+    """What the matrices of a GGUF file are packed in, such as Q5_K_M; empty for safetensors. Then
+    the bytes of the transformer are those of its file, whatever it computes in."""
 
     @property
     def takes_last_image(self) -> bool:
@@ -329,14 +332,16 @@ class WeightsState(StrEnum):
 class ModelEntry(Value):
     """A catalogue entry and its weights on this machine.
 
-    ``folder`` is the diffusers folder (absolute path), empty when missing. ``problem`` says in one
-    sentence what is missing or damaged and what to do. ``bytes`` is what lies on the disk, or what
-    a missing model is estimated to need there.
+    ``folder`` is the diffusers folder (absolute path), empty when missing; ``experts`` are GGUF
+    files (absolute paths, high noise first) that stand for its transformers. ``problem`` says in
+    one sentence what is missing or damaged and what to do. ``bytes`` is what lies on the disk, or
+    what a missing model is estimated to need there.
     """
 
     spec: ModelSpec
     state: WeightsState
     folder: str = ""
+    experts: tuple[str, ...] = ()
     revision: str = ""
     bytes: int = 0
     problem: str = ""

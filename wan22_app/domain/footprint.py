@@ -28,6 +28,9 @@ FRAGMENTATION = 1.06
 BYTES_PER_WEIGHT = {"bf16": 2, "fp16": 2, "fp32": 4}
 PROCESS_BYTES = int(0.9 * GB)
 """Resident memory of an engine process with torch and diffusers imported and nothing loaded."""
+UNPACKING = 4 * 2
+"""Bytes for each number of a packed matrix while it is unpacked: its bits, scaled halves, and the
+type that it computes in."""
 VISITING_BLOCKS = 3
 """With block offload: the one at work, the next one on its way, and the one whose memory the card
 gives back when it has caught up."""
@@ -86,11 +89,13 @@ def as_loaded(spec: ModelSpec, request: GenerationRequest) -> ModelSpec:
     )
     rest = max(0, costs.transformer_bytes - spec.blocks * costs.block_bytes)
     share = 1.0 if request.quantization == "none" else SHARE
-    block = scale * (share * costs.block_bytes + 2 * numbers / spec.blocks)
+    # A packed file's bytes are what they are, whatever they are unpacked to.
+    weights = 1.0 if spec.packed else scale
+    block = weights * share * costs.block_bytes + scale * 2 * numbers / spec.blocks
     text = scale * (1.0 if request.text_quantization == "none" else TEXT_SHARE)
     actual = costs.model_copy(
         update={
-            "transformer_bytes": int(spec.blocks * block + scale * rest),
+            "transformer_bytes": int(spec.blocks * block + weights * rest),
             "block_bytes": int(block),
             "text_bytes": int(text * costs.text_bytes),
         }
@@ -109,6 +114,8 @@ def _eight_bit_bytes(spec: ModelSpec, request: GenerationRequest, chunk: int) ->
     The matrix in bf16 and on its way there; where it is not unpacked, its inputs in eight bits and
     sums in 32.
     """
+    if spec.packed:
+        return UNPACKING * spec.attention_width * spec.feed_forward
     if request.quantization == "none":
         return 0
     if KINDS[request.quantization].dynamic:

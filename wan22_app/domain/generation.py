@@ -17,7 +17,7 @@ from wan22_app.domain.catalog import (
 from wan22_app.domain.errors import InvalidRequest, Problem
 from wan22_app.domain.fields import FIELD_NAMES, MAX_LORAS, problems_of, shown
 from wan22_app.domain.picture import LONGEST_SIDE, Background, ImageSource, Share
-from wan22_app.domain.quantization import type_refusals
+from wan22_app.domain.quantization import packed_refusals, type_refusals
 from wan22_app.domain.values import Value
 
 PROMPT_LIMIT = 2000
@@ -210,6 +210,7 @@ def refusals(spec: ModelSpec, request: GenerationRequest) -> Iterator[Problem]:
             field="guidance_low",
         )
     yield from _lora_refusals(spec, request.loras)
+    yield from packed_refusals(spec, request.quantization)
     yield from type_refusals(request.quantization, request.text_quantization, request.precision)
 
 

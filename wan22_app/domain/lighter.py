@@ -30,7 +30,8 @@ def lighter(
     """
     if request.precision == "fp32" and not decoding:
         return request.model_copy(update={"precision": PRECISION})
-    if request.quantization == "none" and request.precision == PRECISION and not decoding:
+    plain = request.quantization == "none" and not spec.packed
+    if plain and request.precision == PRECISION and not decoding:
         return request.model_copy(update={"quantization": "int8"})
     width, height = _shrunk(request.width), _shrunk(request.height)
     enough = width * height >= LEAST_PIXELS * asked.width * asked.height

@@ -8,7 +8,6 @@ the consent to use what fits of it, ``name:0.8:partly``.
 """
 
 import math
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -16,23 +15,22 @@ from typing import Literal
 from wan22_app.domain.errors import InvalidRequest, Problem
 from wan22_app.domain.fields import MAX_LORAS, MORE_LORAS
 from wan22_app.domain.generation import LoraRef
+from wan22_app.domain.halves import STAR, halves_of, starred
 
 Expert = Literal["high", "low", "both"]
-STAR = "*"
 PARTLY = "partly"
 ENDING = ".safetensors"
 MOST = 4.0
 """Strength, either way."""
 LONGEST = 200
 """Characters of a file's name."""
-HALF = re.compile(r"(?<![a-z])(high|low)(?![a-z])", re.IGNORECASE)
 
 
 def offered(files: Iterable[str]) -> list[str]:
     """What a person chooses from: single files and pairs, sorted."""
     files = list(files)
-    names = {name for name in map(_starred, files) if len(parts(name, files)) == 2}
-    whole = (name for name in files if _starred(name) not in names)
+    names = {name for name in map(starred, files) if len(parts(name, files)) == 2}
+    whole = (name for name in files if starred(name) not in names)
     return sorted([*names, *whole])
 
 
@@ -42,10 +40,7 @@ def parts(name: str, files: Iterable[str]) -> Sequence[tuple[str, Expert]]:
     One half stands for both where the other is there, as it would do harm on the wrong expert.
     Empty for a starred name that no pair has.
     """
-    halves: dict[str, str] = {}
-    for file in sorted(files):
-        if STAR not in file and _starred(file) == _starred(name):
-            halves.setdefault(_half(file), file)
+    halves = halves_of(starred(name), files)
     pair: list[tuple[str, Expert]] = [
         (halves[half], half) for half in ("high", "low") if half in halves
     ]
@@ -125,7 +120,7 @@ def references(chosen: Sequence[Choice], files: Sequence[str]) -> tuple[LoraRef,
 def chosen(refs: Sequence[LoraRef]) -> list[Choice]:
     """What was chosen for these references: the halves of a pair are one choice."""
     return [
-        Choice(ref.file if ref.expert == "both" else _starred(ref.file), ref.strength, ref.partly)
+        Choice(ref.file if ref.expert == "both" else starred(ref.file), ref.strength, ref.partly)
         for before, ref in zip((None, *refs), refs, strict=False)
         if before is None or not _is_second_half(before, ref)
     ]
@@ -133,14 +128,4 @@ def chosen(refs: Sequence[LoraRef]) -> list[Choice]:
 
 def _is_second_half(high: LoraRef, low: LoraRef) -> bool:
     pair = (high.expert, low.expert) == ("high", "low")
-    return pair and _starred(high.file) == _starred(low.file)
-
-
-def _starred(file: str) -> str:
-    """The name of the pair that the file may be half of; itself where it names no expert."""
-    return HALF.sub(STAR, file, count=1)
-
-
-def _half(file: str) -> str:
-    found = HALF.search(file)
-    return found.group().lower() if found else ""
+    return pair and starred(high.file) == starred(low.file)

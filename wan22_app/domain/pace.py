@@ -33,7 +33,7 @@ def duration(
         forwards = request.steps * (2 if request.guidance > 1 else 1)
         fetched = forwards * costs.transformer_bytes
         denoising = spent[Stage.DENOISING]
-        if plan.quantization == "none":
+        if plan.quantization == "none" and not spec.packed:
             waiting = max(FETCHING * denoising, fetched / PINNED_BUS - denoising)
         else:
             # Quantized blocks do not come while others compute, see ``engine.placement``.

@@ -7,7 +7,7 @@ each with Wan's layers (``tests/engine/test_quantized.py``).
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from wan22_app.domain.catalog import Precision, Quantization, TextQuantization
+from wan22_app.domain.catalog import ModelSpec, Precision, Quantization, TextQuantization
 from wan22_app.domain.errors import Problem
 from wan22_app.domain.plan import Device
 
@@ -54,6 +54,17 @@ def type_refusals(
                 field=field,
             )
             return
+
+
+def packed_refusals(spec: ModelSpec, kind: Quantization) -> Iterator[Problem]:
+    """A GGUF file brings its own few bits."""
+    if spec.packed and kind != "none":
+        yield Problem(
+            code="already_packed",
+            what=f"{spec.name} is packed in {spec.packed} already.",
+            cure="Set quantization to none, or choose the model that is not packed.",
+            field="quantization",
+        )
 
 
 def device_refusal(kind: Quantization, device: Device) -> Problem | None:

@@ -46,9 +46,9 @@ def fields_of(spec: ModelSpec, speed: Speed) -> dict[str, str]:
     return dict(zip(names, map(str, values), strict=True))
 
 
-def offered(device: Device, measured: Measured) -> tuple[Speed, ...]:
+def offered(spec: ModelSpec, device: Device, measured: Measured) -> tuple[Speed, ...]:
     """What a card can compute, and does well enough as far as that was measured there."""
-    able = device_refusal(EIGHT_BITS, device) is None
+    able = device_refusal(EIGHT_BITS, device) is None and not spec.packed
     return tuple(
         speed
         for speed in SPEEDS

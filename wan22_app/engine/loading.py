@@ -69,6 +69,7 @@ class Loaded:
     """
 
     key: Key
+    entry: ModelEntry
     text: WanPipeline | None
     image: WanImageToVideoPipeline | None
     brake: Brake
@@ -87,8 +88,7 @@ class Loaded:
         Raises BadWeights when it cannot be read, and whatever a want of memory raises.
         """
         try:
-            folder = Path(self.key.folder)
-            module, forward = _load_expert(self.source, folder, name, plan, self.brake)
+            module, forward = _load_expert(self.source, self.entry, name, plan, self.brake)
         except (torch.OutOfMemoryError, torch.AcceleratorError):
             raise
         except (OSError, RuntimeError, ValueError, KeyError) as error:
@@ -120,27 +120,26 @@ def load(
     source: Source,
 ) -> Loaded:
     """Load and place what ``components`` names; raises OSError or whatever loading raises."""
-    folder = Path(entry.folder)
     parts: dict[str, Any] = dict.fromkeys(("tokenizer", "text_encoder", *EXPERTS))
     forwards: dict[str, Lean] = {}
     for name in components(entry, plan):
         if name in EXPERTS:
-            parts[name], forwards[name] = _load_expert(source, folder, name, plan, brake)
+            parts[name], forwards[name] = _load_expert(source, entry, name, plan, brake)
         else:
-            parts[name] = source(folder, name, plan)
+            parts[name] = source(entry, name, plan)
         on_part()
     place_vae(parts["vae"], plan)
     brake.guard([*parts["vae"].encoder.down_blocks, *parts["vae"].decoder.up_blocks])
     text, image = _pipelines(entry, parts)
     place(text or image, plan)
-    return Loaded(Key.of(entry, plan), text, image, brake, reader, forwards, source)
+    return Loaded(Key.of(entry, plan), entry, text, image, brake, reader, forwards, source)
 
 
 def _load_expert(
-    source: Source, folder: Path, name: str, plan: MemoryPlan, brake: Brake
+    source: Source, entry: ModelEntry, name: str, plan: MemoryPlan, brake: Brake
 ) -> tuple[Any, Lean]:
     """A transformer with our forward, guarded and placed, in this order: offload wraps both."""
-    module = source(folder, name, plan)
+    module = source(entry, name, plan)
     forward = Lean(module, plan.chunk)
     brake.guard(module.blocks)
     place_transformer(module, plan)
@@ -153,9 +152,8 @@ def reader_of(
     """What reads a checkpoint's texts; nothing is loaded yet."""
 
     def load_encoder() -> Encoder:
-        folder = Path(entry.folder)
-        tokenizer = source(folder, TOKENIZER, plan)
-        model = source(folder, ENCODER, plan)
+        tokenizer = source(entry, TOKENIZER, plan)
+        model = source(entry, ENCODER, plan)
         _require_tied_embedding(model)
         brake.guard(model.encoder.block)
         place_encoder(model, plan)

@@ -31,7 +31,7 @@ def place_transformer(transformer: Any, plan: MemoryPlan) -> None:
     if plan.offload == "block":
         # Quantized tensors on a stream of their own have been reported to break (diffusers #13281,
         # #14112), and we have had no card to try them on.
-        streams = device.type == "cuda" and plan.quantization == "none"
+        streams = device.type == "cuda" and getattr(transformer, "hf_quantizer", None) is None
         transformer.enable_group_offload(
             onload_device=device,
             offload_device=torch.device("cpu"),

@@ -10,10 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import AutoencoderKLWan, UniPCMultistepScheduler, WanTransformer3DModel
+from diffusers import (
+    AutoencoderKLWan,
+    GGUFQuantizationConfig,
+    UniPCMultistepScheduler,
+    WanTransformer3DModel,
+)
 from transformers import AutoTokenizer, UMT5EncoderModel
 
-from wan22_app.domain.catalog import Precision
+from wan22_app.domain.catalog import ModelEntry, Precision
 from wan22_app.domain.plan import MemoryPlan
 from wan22_app.engine.quantized import Copies, of_encoder, of_transformer
 from wan22_app.engine.shelf import files_of, key_of
@@ -26,8 +31,8 @@ DTYPES: dict[Precision, torch.dtype] = {
     "fp16": torch.float16,
     "fp32": torch.float32,
 }
-Source = Callable[[Path, str, MemoryPlan], Any]
-"""Reads a part of a checkpoint folder by its name, in the plan's types, into main memory."""
+Source = Callable[[ModelEntry, str, MemoryPlan], Any]
+"""Reads a part of a checkpoint by its name, in the plan's types, into main memory."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +41,11 @@ class Disk:
 
     copies: Copies
 
-    def __call__(self, folder: Path, name: str, plan: MemoryPlan) -> Any:
+    def __call__(self, entry: ModelEntry, name: str, plan: MemoryPlan) -> Any:
         """Read a part."""
         if name not in EXPERTS or plan.quantization == "none":
-            return from_disk(folder, name, plan)
+            return from_disk(entry, name, plan)
+        folder = Path(entry.folder)
         key = key_of(
             {
                 "files": files_of(folder, name),
@@ -51,7 +57,7 @@ class Disk:
         found = self.copies.get(key, lambda copy: _copied(copy, plan))
         if found is not None:
             return found
-        made = from_disk(folder, name, plan)
+        made = from_disk(entry, name, plan)
         size = sum(file.stat().st_size for file in (folder / name).iterdir())
         self.copies.put(key, made.save_pretrained, size)
         return made
@@ -64,8 +70,9 @@ def _copied(copy: Path, plan: MemoryPlan) -> Any:
     )
 
 
-def from_disk(folder: Path, name: str, plan: MemoryPlan) -> Any:
-    """Safetensors and JSON of a diffusers folder, never a network."""
+def from_disk(entry: ModelEntry, name: str, plan: MemoryPlan) -> Any:
+    """Safetensors and JSON of a diffusers folder, and GGUF files; never a network."""
+    folder = Path(entry.folder)
     where: dict[str, Any] = {"subfolder": name, "local_files_only": True}
     if name == TOKENIZER:
         return AutoTokenizer.from_pretrained(folder, **where)
@@ -80,8 +87,23 @@ def from_disk(folder: Path, name: str, plan: MemoryPlan) -> Any:
         where |= of_encoder(plan.text_quantization)
         return UMT5EncoderModel.from_pretrained(folder, torch_dtype=dtype, **where)
     dtype = DTYPES[plan.precision]
+    if entry.experts:
+        return _unpacking(folder, entry.experts[EXPERTS.index(name)], dtype)
     where |= of_transformer(plan.quantization)
     return WanTransformer3DModel.from_pretrained(folder, torch_dtype=dtype, **where)
+
+
+def _unpacking(folder: Path, file: str, dtype: torch.dtype) -> Any:
+    """A transformer whose matrices stay packed, each unpacked for its product."""
+    # The shapes are those of the folder's own transformer, which has none of its weights left.
+    return WanTransformer3DModel.from_single_file(
+        file,
+        config=str(folder),
+        subfolder=EXPERTS[0],
+        torch_dtype=dtype,
+        quantization_config=GGUFQuantizationConfig(compute_dtype=dtype),
+        local_files_only=True,
+    )
 
 
 def _load_vae(folder: Path, where: dict[str, Any], decoding: torch.dtype) -> Any:

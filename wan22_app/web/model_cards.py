@@ -69,7 +69,7 @@ def _resting(entry: ModelEntry) -> ModelCard:
     here = entry.state is not WeightsState.MISSING
     size = words.MODEL_ON_DISK if here else words.MODEL_TO_FETCH
     # Of a model that is only missing, size, repository and button say all there is.
-    fault = (entry.problem, entry.cure) if here or spec.demo else ("", "")
+    fault = (entry.problem, entry.cure) if here or spec.demo or spec.packed else ("", "")
     return ModelCard(
         key=spec.key,
         name=spec.name,

@@ -61,7 +61,7 @@ class SpeedChoice(rx.State, mixin=True):
     async def _mark_speed(self, fields: dict[str, str], device: Device) -> None:
         """Which speed the typed fields amount to, and which there are."""
         measured = await asyncio.to_thread(services().quality.measured, device, self.model)
-        self.speeds = [words.SPEEDS[each] for each in speed.offered(device, measured)]
+        self.speeds = [words.SPEEDS[each] for each in speed.offered(self._spec(), device, measured)]
         found = speed.speed_of(self._spec(), fields)
         self.speed_note = words.speed_note(found or "", measured)
         self.speed = words.SPEEDS[found] if found else ""
