@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests import gguf_files
 from tests.e2e.conftest import App, OpenPage
 
 PLAYS = """() => {
@@ -217,3 +218,23 @@ def test_a_real_models_speeds_stand_beside_each_other_and_say_what_they_cost(
     assert box is not None and column is not None
     assert box["width"] <= column["width"]
     assert page.evaluate("() => document.documentElement.scrollWidth") <= width
+
+
+def test_gguf_files_are_a_model_of_their_own(open_page: OpenPage, app: App) -> None:
+    models = Path(app.environment["WAN22_MODELS"])
+    source = models / "demo" / "t2v"
+    halves = [models / f"toy-{noise}noise.gguf" for noise in ("high", "low")]
+    try:
+        for part, path in zip(("transformer", "transformer_2"), halves, strict=True):
+            gguf_files.write(source / part, path, "Q8_0")
+        page = open_page()
+        fill(page, "a red circle from few bits", "Demo T2V Q8_0")
+        generate(page)
+        expect_video(page, "a red circle from few bits")
+        halves[1].unlink()
+        page.reload()
+        page.locator("#model").click()
+        expect(page.get_by_role("option", name="toy (not here)")).to_be_visible()
+    finally:
+        for path in halves:
+            path.unlink(missing_ok=True)
