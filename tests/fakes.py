@@ -5,10 +5,13 @@ from datetime import datetime
 from pathlib import Path
 
 from wan22_app.domain.catalog import CATALOG, ModelEntry, WeightsState
-from wan22_app.domain.errors import ModelUnavailable, Problem, UserError
+from wan22_app.domain.comparison import Comparison
+from wan22_app.domain.continuation import VideoRef
+from wan22_app.domain.errors import InvalidRequest, ModelUnavailable, Problem, UserError
 from wan22_app.domain.events import Cancelled, Event
 from wan22_app.domain.figures import Figures
 from wan22_app.domain.generation import ImageRef, LoraRef
+from wan22_app.domain.output import Recipe
 from wan22_app.domain.picture import Background
 from wan22_app.domain.plan import Device, Host
 from wan22_app.domain.work import Work
@@ -191,6 +194,33 @@ class FakeImages:
 
     def path(self, image: ImageRef) -> Path:
         return Path("/uploads") / f"{image.sha256}.png"
+
+
+class FakeVideos:
+    """Kept videos that are there unless the test takes them away."""
+
+    def __init__(self) -> None:
+        self.gone: set[str] = set()
+
+    def recipe(self, path: Path) -> Recipe | None:
+        return None
+
+    def frame(self, path: Path, seconds: float) -> bytes:
+        return b""
+
+    def keep(self, path: Path, still: str) -> VideoRef:
+        return VideoRef(sha256="c" * 64, still=still, width=128, height=128, fps=8, frames=17)
+
+    def kept(self, video: VideoRef) -> Path:
+        if video.sha256 in self.gone:
+            raise InvalidRequest(Problem(code="continues_gone", what="It is gone."))
+        return Path("/uploads") / f"{video.sha256}.mp4"
+
+    def compare(self, one: Path, other: Path) -> Comparison:
+        return Comparison(frames=1, others=1, psnr=None)
+
+    def brought(self, data: bytes) -> Recipe:
+        raise InvalidRequest(Problem(code="video_no_recipe", what="There is none."))
 
 
 class FakeProbe:

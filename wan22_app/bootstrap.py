@@ -138,7 +138,7 @@ def build_services(settings: Settings) -> Services:
     jobs, outputs = SqlJobStore(engine, clock, secrets), SqlOutputStore(engine)
     downloads = SqlDownloadStore(engine, clock, secrets)
     library = FolderLibrary(settings.models, settings.loras)
-    images = GatedImages(settings.uploads)
+    images, videos = GatedImages(settings.uploads), PyavVideos(settings.uploads)
     files = FolderOutputFiles(settings.outputs, settings.staging)
     probe, bell = NvmlProbe(settings.outputs), UdpBell(settings.locks)
     gallery = Gallery(outputs, files, clock)
@@ -146,11 +146,10 @@ def build_services(settings: Settings) -> Services:
     settings_rows = SqlSettingStore(engine)
     preferences = Preferences(settings_rows, SqlPresetStore(engine), planning, secrets)
     around = submission.Surroundings(
-        library, images, files, planning, bell, secrets, preferences.defaults
+        library, images, videos, files, planning, bell, secrets, preferences.defaults
     )
     submitting = Submission(Stores(jobs, outputs, downloads), around, settings.max_waiting)
     latents = FolderLatents(settings.latents)
-    videos = PyavVideos(settings.uploads)
     recipes = Recipes(gallery, videos, images, library, Here(probe.device, libraries()))
     return Services(
         settings=settings,
@@ -215,6 +214,7 @@ def build_dispatcher(settings: Settings, command: Command | None = None) -> Disp
             files=FolderOutputFiles(settings.outputs, settings.staging),
             library=FolderLibrary(settings.models, settings.loras),
             images=GatedImages(settings.uploads),
+            videos=PyavVideos(settings.uploads),
             latents=FolderLatents(settings.latents),
             experience=experience,
             planning=Planning(probe, experience, computing_versions()),

@@ -13,6 +13,7 @@ from PIL import Image
 from tests import gguf_files
 from tests.values import PLAN
 from wan22_app.domain.catalog import CATALOG, ModelEntry, WeightsState
+from wan22_app.domain.continuation import VideoRef
 from wan22_app.domain.events import Advanced, Cancelled, Done, Drafted, Event, Failed, Stage
 from wan22_app.domain.generation import GenerationRequest, ImageRef
 from wan22_app.domain.plan import MemoryPlan
@@ -103,7 +104,8 @@ def work(demo_models: Path, picture: Path, tmp_path: Path) -> Make:
     """Build work for a demo entry.
 
     ``image`` adds the start image, as given or as it is; ``start`` is another file for it,
-    ``last`` the file of a last image, and ``folder`` another checkpoint.
+    ``last`` the file of a last image, ``video`` that of what ``continues`` names, and ``folder``
+    another checkpoint.
     """
 
     def make(
@@ -112,6 +114,8 @@ def work(demo_models: Path, picture: Path, tmp_path: Path) -> Make:
         image: bool | ImageRef = False,
         start: Path = picture,
         last: Path | None = None,
+        continues: VideoRef | None = None,
+        video: Path | None = None,
         folder: Path | None = None,
         plan: MemoryPlan = PLAN,
         lora_paths: tuple[str, ...] = (),
@@ -126,6 +130,8 @@ def work(demo_models: Path, picture: Path, tmp_path: Path) -> Make:
                 image = ImageRef(sha256="0" * 64, width=opened.width, height=opened.height)
         if image:
             values["image"] = image
+        if continues:
+            values["continues"] = continues
         if last:
             values["last_image"] = ImageRef(sha256="1" * 64, width=64, height=64)
         return Work(
@@ -149,6 +155,7 @@ def work(demo_models: Path, picture: Path, tmp_path: Path) -> Make:
             staging=str(tmp_path),
             image=str(start) if image else "",
             last_image=str(last or ""),
+            continues=str(video or ""),
             loras=lora_paths,
             latents=str(tmp_path / "latents.safetensors"),
             until=until,

@@ -13,6 +13,7 @@ from tests.fakes import (
     FakeLatents,
     FakeLibrary,
     FakeProbe,
+    FakeVideos,
     ScriptedExecutor,
     SilentBell,
 )
@@ -48,6 +49,7 @@ class World:
     library: FakeLibrary
     files: FakeFiles
     images: FakeImages
+    videos: FakeVideos
     latents: FakeLatents
     experience: SqlExperienceStore
     probe: FakeProbe
@@ -67,6 +69,7 @@ class World:
                 files=self.files,
                 library=self.library,
                 images=self.images,
+                videos=self.videos,
                 latents=self.latents,
                 experience=self.experience,
                 planning=self.planning,
@@ -80,7 +83,13 @@ class World:
 
     def submission(self, most_waiting: int = 10) -> Submission:
         around = Around(
-            self.library, self.images, self.files, self.planning, self.bell, SystemSecrets()
+            self.library,
+            self.images,
+            self.videos,
+            self.files,
+            self.planning,
+            self.bell,
+            SystemSecrets(),
         )
         return Submission(Stores(self.jobs, self.outputs, self.downloads), around, most_waiting)
 
@@ -115,6 +124,7 @@ def world(
         FakeLibrary(),
         FakeFiles(),
         FakeImages(),
+        FakeVideos(),
         FakeLatents(),
         SqlExperienceStore(database, clock),
         FakeProbe(),

@@ -74,8 +74,10 @@ def test_defaults_fill_what_a_form_leaves_empty_and_nothing_else(
     preferences.change_default(person, "precision", "fp16")
     assert preferences.defaults().may_reduce is False, "consent is given, never assumed"
     preferences.change_default(person, "may_reduce", "True")
-    around = Around(world.library, world.images, world.files, world.planning, world.bell,
-                    SystemSecrets(), preferences.defaults)  # fmt: skip
+    around = Around(
+        world.library, world.images, world.videos, world.files, world.planning, world.bell,
+        SystemSecrets(), preferences.defaults,
+    )  # fmt: skip
     stores = world.submission()._stores
     assert isinstance(stores, Stores)
     submission = Submission(stores, around, 10)

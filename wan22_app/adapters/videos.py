@@ -16,9 +16,11 @@ from av.container import InputContainer
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from wan22_app.adapters.files import read_recipe
+from wan22_app.adapters import durable
+from wan22_app.adapters.files import probe, read_recipe
 from wan22_app.adapters.images import INCOMING
 from wan22_app.domain.comparison import Comparison
+from wan22_app.domain.continuation import VideoRef
 from wan22_app.domain.errors import InvalidRequest, Problem, UserError
 from wan22_app.domain.output import Recipe
 
@@ -45,10 +47,11 @@ WORDS = {
 
 
 class PyavVideos:
-    """Videos with PyAV; ``scratch`` holds a stranger's file while it is read."""
+    """Videos with PyAV; ``uploads`` holds copies to go on from, and a stranger's file while it is
+    read."""
 
-    def __init__(self, scratch: Path):
-        self._scratch = scratch
+    def __init__(self, uploads: Path):
+        self._uploads = uploads
 
     def recipe(self, path: Path) -> Recipe | None:
         return read_recipe(path)
@@ -65,6 +68,39 @@ class PyavVideos:
         picture.to_image().save(png, "PNG")
         return png.getvalue()
 
+    def keep(self, path: Path, still: str) -> VideoRef:
+        part = self._uploads / f"{INCOMING}{uuid.uuid4().hex}.part"
+        try:
+            facts = probe(path)
+            digest = durable.copy(path, part)
+            part.replace(self._uploads / f"{digest}.mp4")
+            durable.sync_folder(self._uploads)
+        except (av.FFmpegError, OSError, IndexError) as error:
+            raise UserError(_unreadable(path, str(error))) from error
+        finally:
+            part.unlink(missing_ok=True)
+        return VideoRef(
+            sha256=digest,
+            still=still,
+            width=facts.width,
+            height=facts.height,
+            fps=round(facts.fps),
+            frames=facts.frames,
+        )
+
+    def kept(self, video: VideoRef) -> Path:
+        path = self._uploads / f"{video.sha256}.mp4"
+        if not path.is_file():
+            raise InvalidRequest(
+                Problem(
+                    code="continues_gone",
+                    what="The video that it goes on from is not here any more.",
+                    cure="Choose it on Outputs again.",
+                    field="continues",
+                )
+            )
+        return path.resolve()
+
     def compare(self, one: Path, other: Path) -> Comparison:
         frames, worst = [0, 0], math.inf
         for pair in zip_longest(pictures(one), pictures(other)):
@@ -79,7 +115,7 @@ class PyavVideos:
             raise refusal("empty")
         if len(data) > MAX_BYTES:
             raise refusal("too_big")
-        source = self._scratch / f"{INCOMING}{uuid.uuid4().hex}.mp4"
+        source = self._uploads / f"{INCOMING}{uuid.uuid4().hex}.mp4"
         try:
             source.write_bytes(data)
             text = _ask_gate(source)

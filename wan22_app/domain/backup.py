@@ -17,7 +17,7 @@ OUTPUTS, UPLOADS, LORAS = "outputs", "uploads", "loras"
 NAMES = (
     r"^(wan22\.sqlite|config\.json"
     r"|outputs/[0-9a-f]{32}\.(mp4|webp)"
-    r"|uploads/[0-9a-f]{64}(\.original)?\.png"
+    r"|uploads/[0-9a-f]{64}(\.mp4|(\.original)?\.png)"
     r"|loras/[^/\\:\x00-\x1f]+\.safetensors)$"
 )
 StoredName = Annotated[str, Field(pattern=NAMES)]

@@ -34,6 +34,7 @@ FIELD_NAMES = {
     "may_reduce": "Smaller if memory runs out",
     "image": "Start image",
     "last_image": "Last image",
+    "continues": "Video to go on from",
     "loras": "LoRAs",
 }
 

@@ -197,7 +197,7 @@ def _decode_bytes(
     costs: Costs, request: GenerationRequest, made: Geometry, tile: int | None
 ) -> float:
     """On the device: frames leave it as soon as they are final. An image is encoded in fp32."""
-    half = request.vae_precision == "bf16" and request.image is None
+    half = request.vae_precision == "bf16" and not request.begins_with_pictures
     pixels = made.width * made.height
     if tile is not None:
         pixels = min(tile, made.width) * min(tile, made.height)
@@ -207,7 +207,7 @@ def _decode_bytes(
 def _given_bytes(spec: ModelSpec, request: GenerationRequest, made: Geometry) -> float:
     """A14B encodes as many frames as it makes, nearly all of them grey: they lie there in fp32, and
     once more on their way through."""
-    if request.image is None or spec.boundary is None:
+    if not request.begins_with_pictures or spec.boundary is None:
         return 0.0
     return 2 * 4 * 3 * made.width * made.height * made.frames
 

@@ -14,6 +14,7 @@ from wan22_app.domain.catalog import (
     TextQuantization,
     VaePrecision,
 )
+from wan22_app.domain.continuation import VideoRef, tails
 from wan22_app.domain.errors import InvalidRequest, Problem
 from wan22_app.domain.fields import FIELD_NAMES, MAX_LORAS, problems_of, shown
 from wan22_app.domain.picture import LONGEST_SIDE, Background, ImageSource, Share
@@ -103,7 +104,9 @@ class GenerationRequest(Value):
     (see ``lighter``) where memory runs out. ``seed`` is always a number here:
     an empty field was replaced by a random one when the request was built. Width, height and
     frames are what the person gets; ``geometry`` says what the model makes. ``last_image`` is how
-    the video ends, beside an ``image`` with which it begins. ``step_cache`` is the relative change
+    the video ends, beside an ``image`` with which it begins. ``continues`` is in the image's place:
+    the video's pictures come first, and of ``frames`` those that are given are not made anew.
+    ``step_cache`` is the relative change
     of a prediction up to which a step takes the one before again; 0 computes each.
     """
 
@@ -112,6 +115,7 @@ class GenerationRequest(Value):
     negative_prompt: Text = ""
     image: ImageRef | None = None
     last_image: ImageRef | None = None
+    continues: VideoRef | None = None
     width: Whole = Field(gt=0)
     height: Whole = Field(gt=0)
     frames: Whole = Field(gt=0)
@@ -133,6 +137,11 @@ class GenerationRequest(Value):
     chunk: ChunkChoice = "auto"
     may_reduce: bool = False
     loras: tuple[LoraRef, ...] = Field(default=(), max_length=MAX_LORAS)
+
+    @property
+    def begins_with_pictures(self) -> bool:
+        """Whether the first frames are given, of an image or of a video."""
+        return self.image is not None or self.continues is not None
 
     @classmethod
     def build(cls, spec: ModelSpec, fields: Mapping[str, object], seed: int) -> Self:
@@ -187,7 +196,7 @@ def refusals(spec: ModelSpec, request: GenerationRequest) -> Iterator[Problem]:
             cure=f"Use {spec.max_frames} or fewer.",
             field="frames",
         )
-    if spec.image is ImageUse.REQUIRED and request.image is None:
+    if spec.image is ImageUse.REQUIRED and not request.begins_with_pictures:
         yield Problem(
             code="image_needed",
             what=f"{spec.name} starts from an image.",
@@ -202,6 +211,7 @@ def refusals(spec: ModelSpec, request: GenerationRequest) -> Iterator[Problem]:
             field="image",
         )
     yield from _last_image_refusals(spec, request)
+    yield from _continuation_refusals(spec, request)
     if spec.experts == 1 and request.guidance_low is not None:
         yield Problem(
             code="bad_guidance_low",
@@ -232,6 +242,43 @@ def _last_image_refusals(spec: ModelSpec, request: GenerationRequest) -> Iterato
             what=f"With a last image, {spec.name} cannot make {request.frames} frames.",
             cure=f"Use {request.frames - surplus} or {request.frames - surplus + spec.temporal}.",
             field="frames",
+        )
+
+
+def _continuation_refusals(spec: ModelSpec, request: GenerationRequest) -> Iterator[Problem]:
+    video = request.continues
+    if video is None:
+        return
+    made, asked = (video.width, video.height, video.fps), (
+        request.width, request.height, request.fps,
+    )  # fmt: skip
+    if spec.image is ImageUse.NONE:
+        yield Problem(
+            code="continues_not_taken",
+            what=f"{spec.name} cannot go on from a video.",
+            cure="Choose a model that takes an image.",
+            field="continues",
+        )
+    elif request.image is not None:
+        yield Problem(
+            code="continues_and_image",
+            what="A video goes on from another one or from an image, not from both.",
+            cure="Remove one of them.",
+            field="continues",
+        )
+    elif made != asked:
+        yield Problem(
+            code="continues_otherwise",
+            what=f"The video it goes on from has {made[0]}×{made[1]} at {made[2]} frames a second.",
+            cure="Use the same size and rate.",
+            field="continues",
+        )
+    elif video.tail not in tails(video.frames) or video.tail >= request.frames:
+        yield Problem(
+            code="continues_tail",
+            what=f"{video.tail} frames cannot be given for {request.frames} of a new video.",
+            cure="Make it longer, or give fewer frames of the one before.",
+            field="continues",
         )
 
 

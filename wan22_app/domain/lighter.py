@@ -34,7 +34,8 @@ def lighter(
     if plain and request.precision == PRECISION and not decoding:
         return request.model_copy(update={"quantization": "int8"})
     width, height = _shrunk(request.width), _shrunk(request.height)
-    enough = width * height >= LEAST_PIXELS * asked.width * asked.height
+    # What goes on from a video keeps its size.
+    enough = width * height >= LEAST_PIXELS * asked.width * asked.height and not asked.continues
     if enough and min(width, height) >= spec.min_side:
         return request.model_copy(update={"width": width, "height": height})
     frames = (request.frames - 1) // spec.temporal * 3 // 4 * spec.temporal + 1

@@ -21,7 +21,7 @@ job: 743 to 842 MB). Beside real weights it is nothing."""
 def setup_of(request: GenerationRequest, plan: MemoryPlan) -> str:
     """What two runs of a model must share for one to tell about the other."""
     pieces = "whole" if plan.tile is None else "tiled"
-    given = "text" if request.image is None else "image"
+    given = "image" if request.begins_with_pictures else "text"
     loras = f"+{len(request.loras)}" if request.loras else ""
     types = (plan.precision, plan.vae_precision, plan.quantization, plan.text_quantization)
     parts = (*(kind for kind in types if kind != "none"), plan.offload, plan.keep, pieces,

@@ -10,7 +10,7 @@ from wan22_app.domain.values import Value
 
 MOST_PRESETS = 50
 """For one person: a list that can still be read."""
-LEFT_OUT = frozenset({"prompt", "image", "seed"})
+LEFT_OUT = frozenset({"prompt", "image", "last_image", "continues", "seed"})
 FIELDS = tuple(sorted(GenerationRequest.model_fields.keys() - LEFT_OUT))
 """Names of the form's fields that a preset may hold."""
 LONGEST_VALUE = 2000

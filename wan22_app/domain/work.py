@@ -19,10 +19,10 @@ class Work(Value):
     ``staging`` is an existing folder on the outputs' file system; the engine writes
     ``<job_id>.<epoch>.<kind>.part`` there and nothing else: ``mp4``, ``webp``, and ``preview`` with
     ``next`` on its way.
-    ``image``, ``last_image`` and ``loras`` are the files behind the request's references, in its
-    order. ``latents`` is where the engine keeps what it has computed, and looks for what an earlier
-    run of the job has; it removes nothing there. A draft ends after
-    step ``until``, 0 means a whole video. ``asked`` and ``parent`` are told in the recipe.
+    ``image``, ``last_image``, ``continues`` and ``loras`` are the files behind the request's
+    references, in its order. ``latents`` is where the engine keeps what it has computed, and looks
+    for what an earlier run of the job has; it removes nothing there. A draft ends after step
+    ``until``, 0 means a whole video. ``asked`` and ``parent`` are told in the recipe.
     """
 
     job_id: str
@@ -33,6 +33,7 @@ class Work(Value):
     staging: str
     image: str = ""
     last_image: str = ""
+    continues: str = ""
     loras: tuple[str, ...] = ()
     latents: str
     until: int = 0

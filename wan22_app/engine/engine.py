@@ -3,11 +3,13 @@
 import hashlib
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import torch
+from PIL import Image
 
 from wan22_app.domain.events import Cancelled, Done, Drafted, Event, Stage
 from wan22_app.domain.generation import Geometry, geometry
@@ -17,6 +19,7 @@ from wan22_app.engine.decode import decode, decoder_calls
 from wan22_app.engine.denoise import denoise
 from wan22_app.engine.experts import Experts
 from wan22_app.engine.failures import BadNumbers, CannotWrite, failure
+from wan22_app.engine.footage import footage, last_frames
 from wan22_app.engine.loading import (
     Key,
     Loaded,
@@ -24,14 +27,14 @@ from wan22_app.engine.loading import (
     load,
     reader_of,
 )
-from wan22_app.engine.picture import fitted
+from wan22_app.engine.picture import fitted, with_margins
 from wan22_app.engine.placement import all_home, give_back, send_home, tile_vae
 from wan22_app.engine.preview import Colours, Previews, fit_colours, kept_colours
 from wan22_app.engine.progress import Brake, Progress, Stopped
 from wan22_app.engine.saved import SAVE_EVERY_S, Saved, Store, basis
 from wan22_app.engine.shelf import Shelf
 from wan22_app.engine.source import DTYPES, Source, from_disk
-from wan22_app.engine.tasks import Task, from_image, from_text
+from wan22_app.engine.tasks import Task, from_pictures, from_text
 from wan22_app.engine.versions import device_name, libraries, versions
 from wan22_app.engine.video import Film, Writing
 from wan22_app.engine.watching import RamWatch
@@ -80,7 +83,7 @@ class Engine:
         _forget_peaks(work)
         loaded = self._ready(work, progress, brake)
         loaded.chunk(work.plan.chunk)
-        pipeline = loaded.pipeline(with_image=work.request.image is not None)
+        pipeline = loaded.pipeline(with_image=work.request.begins_with_pictures)
         made = geometry(work.entry.spec, work.request)
         numbers = basis(work, libraries())
         store = Store(Path(work.latents), numbers, self._save_every, progress.denoising_seconds)
@@ -106,7 +109,7 @@ class Engine:
         store: Store,
         saved: Saved | None,
     ) -> torch.Tensor:
-        pipeline: Any = loaded.pipeline(with_image=work.request.image is not None)
+        pipeline: Any = loaded.pipeline(with_image=work.request.begins_with_pictures)
         device = torch.device(work.plan.device)
         previews = Previews(_part(work, "preview"), self._colours(pipeline.vae, work, device))
         with Experts(loaded, pipeline, work, progress) as experts, previews:
@@ -162,15 +165,14 @@ class Engine:
     ) -> Task:
         # On the CPU whatever the device: the same seed then means the same noise everywhere.
         generator = torch.Generator("cpu").manual_seed(work.request.seed)
-        image = work.request.image
-        if image is None:
+        if not work.request.begins_with_pictures:
             return from_text(pipeline, made, device, generator)
         progress.begin(Stage.IMAGE, 1)
         tile_vae(pipeline.vae, work.plan.tile)
-        picture = fitted(work.image, made, image.focus)
         last = work.request.last_image
         ending = None if last is None else fitted(work.last_image, made, last.focus)
-        task = from_image(pipeline, picture, made, device, generator, ending)
+        first = list(_beginning(work, made))
+        task = from_pictures(pipeline, first, made, device, generator, ending)
         send_home(pipeline.vae)
         progress.advance()
         return task
@@ -190,11 +192,13 @@ class Engine:
         progress.begin(Stage.DECODING, decoder_calls(pipeline.vae, latents))
         try:
             with Writing(film) as writing:
-                for frame in decode(pipeline.vae, latents, made, progress.advance):
+                tail = _tail(work)
+                frames = decode(pipeline.vae, latents, made, progress.advance)
+                for frame in islice(frames, tail, None):
                     writing.put(frame)
                 all_home(pipeline)
                 writing.close()
-                _follow(writing, made.keep_frames, progress)
+                _follow(writing, made.keep_frames - tail, progress)
         except OSError as error:
             raise CannotWrite(f"{type(error).__name__}: {error}") from error
         progress.finish()
@@ -204,7 +208,7 @@ class Engine:
             poster=str(film.poster),
             width=made.crop_width,
             height=made.crop_height,
-            frames=writing.written,
+            frames=film.frames_before + writing.written,
             fps=work.request.fps,
             latents_sha256=digest,
             seconds=progress.seconds,
@@ -227,6 +231,21 @@ def _earlier(store: Store, work: Work, progress: Progress) -> Saved | None:
         step = saved.step if saved else 0
         progress.resumed(step, work.request.steps, changed)
     return saved
+
+
+def _beginning(work: Work, made: Geometry) -> Iterator[Image.Image]:
+    """The frames that are given: the image alone, or the last ones of a video."""
+    image = work.request.image
+    if image is not None:
+        yield fitted(work.image, made, image.focus)
+        return
+    for frame in last_frames(Path(work.continues), _tail(work)):
+        yield Image.fromarray(with_margins(frame, made))
+
+
+def _tail(work: Work) -> int:
+    """Frames of the video before that the model is given, and that are not written once more."""
+    return work.request.continues.tail if work.request.continues else 0
 
 
 def _drafted(store: Store, work: Work) -> Drafted:
@@ -261,7 +280,8 @@ def latents_sha256(latents: torch.Tensor) -> str:
 def _film_of(work: Work, digest: str) -> Film:
     """What to write, as part files in the staging folder."""
     video, poster = _part(work, "mp4"), _part(work, "webp")
-    return Film(video, poster, work.request.fps, _recipe(work, digest))
+    before = footage(Path(work.continues)) if work.request.continues else None
+    return Film(video, poster, work.request.fps, _recipe(work, digest), before)
 
 
 def _part(work: Work, kind: str) -> Path:

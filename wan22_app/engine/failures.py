@@ -10,6 +10,7 @@ from safetensors import SafetensorError
 from wan22_app.domain.errors import Problem
 from wan22_app.domain.events import Failed
 from wan22_app.domain.work import Work
+from wan22_app.engine.footage import BadVideo
 from wan22_app.engine.loading import BadWeights
 from wan22_app.engine.loras import BadLora
 from wan22_app.engine.picture import BadImage
@@ -59,6 +60,8 @@ def _judge(error: BaseException, work: Work, stage: str) -> tuple[Kind, Problem]
         return "request", _bad_numbers(error, work)
     if isinstance(error, BadImage):
         return "request", _bad_image(error)
+    if isinstance(error, BadVideo):
+        return "request", _bad_video(error)
     if isinstance(error, CannotWrite):
         return "storage", _cannot_write(error)
     if stage == "loading" or isinstance(error, BadWeights | SafetensorError):
@@ -134,6 +137,16 @@ def _bad_numbers(error: BaseException, work: Work) -> Problem:
         cure="Choose bf16." if half else "Lower the LoRA's strength, the guidance or the shift.",
         field="precision" if half else "",
         evidence=_evidence(error),
+    )
+
+
+def _bad_video(error: BaseException) -> Problem:
+    return Problem(
+        code="video_gone",
+        what="The video that it goes on from cannot be read any more.",
+        cause="Its copy in the uploads folder was removed or damaged.",
+        cure="Choose it again on Outputs, then queue the job once more.",
+        evidence=str(error),
     )
 
 

@@ -1,5 +1,7 @@
 """The start image, fitted to what is made."""
 
+from typing import Any
+
 import numpy as np
 from PIL import Image
 
@@ -8,6 +10,8 @@ from wan22_app.domain.generation import Geometry
 from wan22_app.domain.picture import covering_box
 
 CENTRE = (0.5, 0.5)
+Picture = np.ndarray[Any, np.dtype[np.uint8]]
+"""``[H, W, 3]``."""
 
 
 class BadImage(Exception):
@@ -30,9 +34,14 @@ def fitted(path: str, made: Geometry, focus: tuple[float, float] = CENTRE) -> Im
     # Cut and scaled in one step: scaling a very long image as a whole would fill the memory.
     size = (asked.width, asked.height)
     image = image.resize(size, Image.Resampling.LANCZOS, box=box.edges)
+    return Image.fromarray(with_margins(np.asarray(image), made))
+
+
+def with_margins(picture: Picture, made: Geometry) -> Picture:
+    """A picture of the asked size with the margin that will be cropped from what is made."""
     margins = (
         (made.top, made.height - made.crop_height - made.top),
         (made.left, made.width - made.crop_width - made.left),
         (0, 0),
     )
-    return Image.fromarray(np.pad(np.asarray(image), margins, mode="edge"))
+    return np.pad(picture, margins, mode="edge")

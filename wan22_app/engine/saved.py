@@ -152,7 +152,7 @@ def basis(work: Work, libraries: Mapping[str, str]) -> dict[str, object]:
         "device": work.plan.device,
         "precision": work.plan.precision,
         "chunk": work.plan.chunk,
-        "tile": work.plan.tile if work.image else None,
+        "tile": work.plan.tile if work.request.begins_with_pictures else None,
         "versions": dict(libraries),
     }
 

@@ -4,10 +4,12 @@ The arithmetic is that of diffusers' Wan pipelines, so that the latents are equa
 TI2V-5B's timesteps, one for each token there, are told by their one or two distinct values.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
+from diffusers.utils.torch_utils import get_module_execution_device, randn_tensor
 from PIL import Image
 
 from wan22_app.domain.generation import Geometry
@@ -66,7 +68,10 @@ class FromImageChannels:
 
 @dataclass(frozen=True)
 class FromImageFrame:
-    """TI2V-5B: the first latent frame is the image itself, at timestep 0, at every step."""
+    """TI2V-5B: the first latent frames are the pictures themselves, at timestep 0, at every step.
+
+    ``condition`` is as long as what is given, or as all that is made.
+    """
 
     start: torch.Tensor
     condition: torch.Tensor
@@ -74,7 +79,7 @@ class FromImageFrame:
 
     @property
     def given(self) -> int:
-        return self.mask[0, 0, 0, ::2, ::2].numel()
+        return int((self.mask[0, 0, :, ::2, ::2] == 0).sum())
 
     def model_input(self, latents: torch.Tensor) -> torch.Tensor:
         return (1 - self.mask) * self.condition + self.mask * latents
@@ -92,41 +97,72 @@ def from_text(
     pipeline: Any, made: Geometry, device: torch.device, generator: torch.Generator
 ) -> Task:
     """Draw the noise of a text-to-video run."""
-    channels = pipeline.vae.config.z_dim
-    start = pipeline.prepare_latents(
-        1, channels, made.height, made.width, made.frames, torch.float32, device, generator, None
-    )
-    return FromText(start)
+    return FromText(_noise(pipeline, made, device, generator))
 
 
-def from_image(
+def _noise(
+    pipeline: Any, made: Geometry, device: torch.device, generator: torch.Generator
+) -> torch.Tensor:
+    space, time = pipeline.vae_scale_factor_spatial, pipeline.vae_scale_factor_temporal
+    frames = (made.frames - 1) // time + 1
+    shape = (1, pipeline.vae.config.z_dim, frames, made.height // space, made.width // space)
+    return randn_tensor(shape, generator=generator, device=device, dtype=torch.float32)
+
+
+def from_pictures(
     pipeline: Any,
-    image: Image.Image,
+    first: Sequence[Image.Image],
     made: Geometry,
     device: torch.device,
     generator: torch.Generator,
     last: Image.Image | None = None,
 ) -> Task:
-    """Encode the start image, and the last one where it is given, and draw the noise."""
-
-    def pixels(picture: Image.Image) -> torch.Tensor:
-        processor = pipeline.video_processor
-        seen = processor.preprocess(picture, height=made.height, width=made.width)
-        return seen.to(device, dtype=torch.float32)
-
-    prepared = pipeline.prepare_latents(
-        pixels(image),
-        1,
-        pipeline.vae.config.z_dim,
-        made.height,
-        made.width,
-        made.frames,
-        torch.float32,
-        device,
-        generator,
-        None,
-        None if last is None else pixels(last),
-    )
+    """Encode the frames at the start (4k + 1), and the last one where it is given, and draw the
+    noise."""
+    noise = _noise(pipeline, made, device, generator)
+    begin = torch.stack([_pixels(pipeline, picture, made, device) for picture in first], dim=2)
     if pipeline.config.expand_timesteps:
-        return FromImageFrame(*prepared)
-    return FromImageChannels(*prepared)
+        condition = _encoded(pipeline.vae, begin, noise)
+        return _at_the_start(noise, condition)
+    end = begin[:, :, :0] if last is None else _pixels(pipeline, last, made, device)[:, :, None]
+    grey = begin.new_zeros(1, 3, made.frames - begin.shape[2] - end.shape[2], *begin.shape[3:])
+    condition = _encoded(pipeline.vae, torch.cat([begin, grey, end], dim=2), noise)
+    mask = _mask(noise, made.frames, begin.shape[2], end.shape[2], pipeline)
+    return FromImageChannels(noise, torch.cat([mask.to(device), condition], dim=1))
+
+
+def _pixels(
+    pipeline: Any, picture: Image.Image, made: Geometry, device: torch.device
+) -> torch.Tensor:
+    seen = pipeline.video_processor.preprocess(picture, height=made.height, width=made.width)
+    return seen.to(device, dtype=torch.float32)
+
+
+def _encoded(vae: Any, video: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+    """Normalised latents of a video ``[1, 3, F, H, W]``, of the noise's type and on its device."""
+    video = video.to(device=get_module_execution_device(vae), dtype=vae.dtype)
+    latents = vae.encode(video).latent_dist.mode().to(device=noise.device, dtype=noise.dtype)
+    shape = (1, vae.config.z_dim, 1, 1, 1)
+    mean = torch.tensor(vae.config.latents_mean).view(shape).to(noise.device, noise.dtype)
+    scale = 1.0 / torch.tensor(vae.config.latents_std).view(shape).to(noise.device, noise.dtype)
+    return (latents - mean) * scale
+
+
+def _at_the_start(noise: torch.Tensor, condition: torch.Tensor) -> FromImageFrame:
+    mask = torch.ones_like(noise[:, :1])
+    mask[:, :, : condition.shape[2]] = 0
+    if condition.shape[2] > 1:
+        # One latent frame is spread over the others by itself; several are not.
+        rest = torch.zeros_like(noise[:, :, condition.shape[2] :])
+        condition = torch.cat([condition, rest], dim=2)
+    return FromImageFrame(noise, condition, mask)
+
+
+def _mask(noise: torch.Tensor, frames: int, first: int, last: int, pipeline: Any) -> torch.Tensor:
+    """Which frames are given, four to a latent frame: the first of all counts for four."""
+    given = torch.zeros(1, 1, frames, *noise.shape[3:])
+    given[:, :, :first] = 1
+    given[:, :, frames - last :] = 1
+    ratio = pipeline.vae_scale_factor_temporal
+    given = torch.cat([given[:, :, :1].repeat_interleave(ratio, dim=2), given[:, :, 1:]], dim=2)
+    return given.view(1, -1, ratio, *noise.shape[3:]).transpose(1, 2)

@@ -14,6 +14,7 @@ from PIL import Image
 
 from wan22_app.domain.output import RECIPE_KEY, Recipe
 from wan22_app.engine.decode import Frame
+from wan22_app.engine.footage import Footage, parameters
 
 BT709 = 1
 LIMITED_RANGE = 1
@@ -32,12 +33,21 @@ POSTER_QUALITY = 82
 
 @dataclass(frozen=True)
 class Film:
-    """What is written besides the frames. ``video`` and ``poster`` are files."""
+    """What is written besides the frames. ``video`` and ``poster`` are files.
+
+    ``before`` is the video that comes first, of the same size and rate.
+    """
 
     video: Path
     poster: Path
     fps: int
     recipe: Recipe
+    before: Footage | None = None
+
+    @property
+    def frames_before(self) -> int:
+        """Pictures of the video that comes first."""
+        return self.before.frames if self.before else 0
 
 
 class Abandoned(Exception):
@@ -110,24 +120,60 @@ class Writing:
 
 
 def write_video(film: Film, frames: Iterable[Frame]) -> Iterator[None]:
-    """Encode all frames, and the first one as the poster; yields after each."""
+    """Encode all frames, and the first one as the poster; yields after each.
+
+    What comes before is copied packet by packet and loses nothing; only where another encoder has
+    made it are its pictures encoded anew.
+    """
     options = {"movflags": "+faststart+use_metadata_tags"}
     with av.open(str(film.video), "w", format="mp4", options=options) as container:
         container.metadata.update(_metadata(film.recipe))
         stream: Any = None
+        written = 0
         for frame in frames:
             if stream is None:
-                _write_poster(frame, film.poster)
                 stream = _stream(container, frame, film.fps)
-            picture = av.VideoFrame.from_ndarray(frame, format="rgb24")
-            picture = picture.reformat(
-                format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG"
-            )
-            container.mux(stream.encode(picture))
+                written = _write_before(film, container, stream)
+                _write_poster(frame if film.before is None else _first(film.before), film.poster)
+            container.mux(_placed(stream.encode(_encodable(frame)), written))
             yield
         if stream is None:
             raise ValueError("there are no frames to encode")
-        container.mux(stream.encode())
+        container.mux(_placed(stream.encode(), written))
+
+
+def _write_before(film: Film, container: Any, stream: Any) -> int:
+    """Write what comes first; returns by how many pictures later the encoder's own begin."""
+    if film.before is None:
+        return 0
+    stream.codec_context.open()
+    container.start_encoding()
+    if parameters(stream.codec_context.extradata) != film.before.parameters:
+        for picture in film.before.pictures():
+            container.mux(stream.encode(_encodable(picture)))
+        return 0
+    for packet in film.before.packets():
+        packet.stream = stream
+        container.mux(packet)
+    return film.before.frames
+
+
+def _first(before: Footage) -> Frame:
+    return next(iter(before.pictures()))
+
+
+def _placed(packets: Iterable[av.Packet], later: int) -> list[av.Packet]:
+    """The encoder's packets behind what was copied: its clock counts its own pictures alone."""
+    found = list(packets)
+    for packet in found if later else ():
+        if packet.pts is not None and packet.dts is not None:
+            packet.pts, packet.dts = packet.pts + later, packet.dts + later
+    return found
+
+
+def _encodable(frame: Frame) -> av.VideoFrame:
+    picture = av.VideoFrame.from_ndarray(frame, format="rgb24")
+    return picture.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG")
 
 
 def _stream(container: Any, frame: Frame, fps: int) -> Any:

@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 
 from wan22_app.domain.account import Person
 from wan22_app.domain.comparison import Comparison
+from wan22_app.domain.continuation import VideoRef
 from wan22_app.domain.measured import Measured
 from wan22_app.domain.output import EVERYTHING, Output, OutputQuery, Place, Recipe
 from wan22_app.domain.relief import Relief
@@ -205,6 +206,14 @@ class Videos(Protocol):
 
     def frame(self, path: Path, seconds: float) -> bytes:
         """The very picture that a player shows at this time, as PNG. Raises UserError."""
+        ...
+
+    def keep(self, path: Path, still: str) -> VideoRef:
+        """Copy a finished video to where it stays for others to go on from. Raises UserError."""
+        ...
+
+    def kept(self, video: VideoRef) -> Path:
+        """The copy. Raises InvalidRequest when it is gone."""
         ...
 
     def compare(self, one: Path, other: Path) -> Comparison:

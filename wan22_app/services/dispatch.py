@@ -4,6 +4,7 @@ import logging
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from wan22_app.domain.continuation import VideoRef
 from wan22_app.domain.errors import Problem, UserError
 from wan22_app.domain.events import (
     Advanced,
@@ -314,6 +315,7 @@ class Dispatcher:
             staging=str(self.around.files.staging),
             image=self._image(request.image),
             last_image=self._image(request.last_image),
+            continues=self._video(request.continues),
             loras=tuple(str(self.around.library.lora_path(ref)) for ref in request.loras),
             latents=str(self.around.latents.path(job.latents_id)),
             until=job.until,
@@ -321,6 +323,9 @@ class Dispatcher:
             parent=job.parent_id or "",
             app_version=self.around.app_version,
         )
+
+    def _video(self, video: VideoRef | None) -> str:
+        return "" if video is None else str(self.around.videos.kept(video))
 
     def _image(self, image: ImageRef | None) -> str:
         return "" if image is None else str(self.around.images.path(image))

@@ -16,6 +16,7 @@ from wan22_app.ports import (
     OutputStore,
     Run,
     UsageStore,
+    Videos,
 )
 from wan22_app.services.planning import Planning
 
@@ -29,6 +30,7 @@ class Surroundings:
     files: OutputFiles
     library: Library
     images: Images
+    videos: Videos
     latents: LatentFiles
     experience: ExperienceStore
     planning: Planning

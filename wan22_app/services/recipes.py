@@ -1,10 +1,11 @@
-"""Recipes of videos: read, compared with this machine, and a frame to go on from."""
+"""Recipes of videos: read, compared with this machine, and what to go on from."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from wan22_app.domain.account import Person
 from wan22_app.domain.catalog import ModelEntry
+from wan22_app.domain.continuation import VideoRef
 from wan22_app.domain.errors import Problem, UserError
 from wan22_app.domain.fields import FIELD_NAMES
 from wan22_app.domain.generation import GenerationRequest, ImageRef, LoraRef
@@ -13,6 +14,8 @@ from wan22_app.domain.plan import Device
 from wan22_app.ports import Images, Library, Videos
 from wan22_app.services.gallery import Gallery
 
+BEYOND_S = 1e6
+"""Behind the end of any video: what is shown there is its last frame."""
 SIMILAR = "The video will look similar, not equal."
 
 
@@ -49,6 +52,12 @@ class Recipes:
         """The picture shown at a time of a video, as a start image. Raises UserError."""
         path = self._gallery.path(person, output_id, "video")
         return self._images.accept(self._videos.frame(path, seconds))
+
+    def continuation(self, person: Person, output_id: str) -> VideoRef:
+        """A video kept for another one to go on from. Raises UserError."""
+        path = self._gallery.path(person, output_id, "video")
+        still = self._images.accept(self._videos.frame(path, BEYOND_S))
+        return self._videos.keep(path, still.sha256)
 
     def brought(self, person: Person, data: bytes) -> Recipe:
         """The recipe in an mp4 that a person brings along. Raises InvalidRequest."""
@@ -143,3 +152,8 @@ class Recipes:
                     cure="Drop it on the form before you generate.",
                     field=field,
                 )
+        if request.continues is not None:
+            try:
+                self._videos.kept(request.continues)
+            except UserError as error:
+                yield from error.problems

@@ -30,6 +30,7 @@ from wan22_app.ports import (
     OutputFiles,
     OutputStore,
     Secrets,
+    Videos,
 )
 from wan22_app.services.planning import Planning
 
@@ -76,6 +77,7 @@ class Surroundings:
 
     library: Library
     images: Images
+    videos: Videos
     files: OutputFiles
     planning: Planning
     bell: Bell
@@ -176,6 +178,8 @@ class Submission:
             )
         for image in filter(None, (request.image, request.last_image)):
             self._around.images.path(image)
+        if request.continues is not None:
+            self._around.videos.kept(request.continues)
         self._around.files.check_writable()
         machine = self._around.planning.machine(entry.spec)
         unable = device_refusal(request.quantization, machine.device)

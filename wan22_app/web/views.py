@@ -184,7 +184,7 @@ def job_view(job: Job, ahead: int = 0, chances: Chances = NO_CHANCES) -> JobView
         decodable=chances.decode,
         cancelling=job.cancel_requested,
         active=not job.state.final,
-        has_image=request.image is not None,
+        has_image=request.begins_with_pictures,
         video_url=media_url(job.id, "video") if done else "",
         poster_url=media_url(job.id, "poster") if done else "",
         download_url=media_url(job.id, "video", download=True) if done else "",
