@@ -156,3 +156,21 @@ def test_too_much_is_refused_unread(videos: PyavVideos, monkeypatch: pytest.Monk
     with pytest.raises(InvalidRequest) as refusal:
         videos.brought(bytes(11))
     assert refusal.value.problem.code == "video_too_big"
+
+
+def test_a_video_is_kept_for_others_to_go_on_from(
+    videos: PyavVideos, video: Path, tmp_path: Path
+) -> None:
+    content = video.read_bytes()
+    ref = videos.keep(video, "a" * 64)
+    assert (ref.frames, ref.width, ref.fps, ref.still) == (COUNT, 64, FPS, "a" * 64)
+    video.unlink()
+    copy = videos.kept(ref)
+    assert copy.read_bytes() == content, "whatever becomes of the video"
+    assert [path.name for path in (tmp_path / "scratch").iterdir()] == [f"{ref.sha256}.mp4"]
+    copy.unlink()
+    with pytest.raises(InvalidRequest):
+        videos.kept(ref)
+    (broken := tmp_path / "b.mp4").write_bytes(b"x")
+    with pytest.raises(UserError):
+        videos.keep(broken, "a" * 64)

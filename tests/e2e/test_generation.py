@@ -238,3 +238,29 @@ def test_gguf_files_are_a_model_of_their_own(open_page: OpenPage, app: App) -> N
     finally:
         for path in halves:
             path.unlink(missing_ok=True)
+
+
+def test_a_video_is_continued(open_page: OpenPage) -> None:
+    page = open_page()
+    fill(page, "a green square that is to go on")
+    generate(page)
+    expect_video(page, "a green square that is to go on")
+    page.goto(page.url.rstrip("/") + "/outputs")
+    page.locator("#gallery button").first.click()
+    page.get_by_role("button", name="Continue this video").click()
+    expect(page.locator("#continued")).to_be_visible()
+    expect(page.get_by_text("a video of 2.1 s, 128×128")).to_be_visible()
+    expect(page.locator("#model")).to_have_text("Demo I2V")
+    expect(page.locator("#prompt")).to_have_value("a green square that is to go on")
+    expect(page.get_by_role("radio", name="1:1")).to_have_count(0)
+    page.reload()
+    expect(page.locator("#continued")).to_be_visible()
+    page.locator("#prompt").fill("the square turns back")
+    generate(page)
+    expect(page.locator("#finished")).to_contain_text("the square turns back")
+    page.wait_for_function(PLAYS)
+    seconds = page.evaluate("() => document.querySelector('#finished video').duration")
+    assert seconds == pytest.approx((17 + 17 - 5) / 8, abs=0.01)
+    page.get_by_role("button", name="Begin anew").click()
+    expect(page.locator("#continued")).to_have_count(0)
+    expect(page.get_by_role("radio", name="1:1")).to_be_visible()

@@ -5,6 +5,7 @@ import pytest
 from tests.services.conftest import World
 from tests.values import PLAN
 from wan22_app.domain.account import Person
+from wan22_app.domain.continuation import VideoRef
 from wan22_app.domain.errors import (
     InvalidRequest,
     ModelUnavailable,
@@ -15,6 +16,7 @@ from wan22_app.domain.errors import (
 from wan22_app.domain.generation import MAX_SEED
 from wan22_app.domain.job import Job, JobState
 from wan22_app.domain.plan import Device, Host
+from wan22_app.services.dispatch import Dispatcher
 
 FIELDS: dict[str, object] = {"model": "demo-t2v", "prompt": "a red ball"}
 MOST = 10
@@ -183,3 +185,19 @@ def test_a_good_form_says_what_will_be_made(world: World, person: Person) -> Non
     assert verdict.made is not None
     assert (verdict.made.height, verdict.made.crop_height) == (96, 90)
     assert verdict.plan is not None
+
+
+def test_a_video_to_go_on_from_must_be_there(
+    world: World, dispatcher: Dispatcher, person: Person
+) -> None:
+    video = VideoRef(
+        sha256="c" * 64, still="d" * 64, width=128, height=128, fps=8, frames=17, tail=5
+    )
+    fields = {**FIELDS, "model": "demo-i2v", "continues": video}
+    job = world.submission().submit(person, fields, "key-of-it")
+    dispatcher.tick()
+    assert world.executor.runs[0].work.continues == f"/uploads/{video.sha256}.mp4"
+    world.videos.gone.add(video.sha256)
+    with pytest.raises(InvalidRequest):
+        world.submission().submit(person, fields, "another-key")
+    assert world.submission().submit(person, FIELDS, "a-third-key").id != job.id

@@ -150,6 +150,12 @@ def _wish(request: GenerationRequest) -> Iterator[RecipeLine]:
     for name, kind in quantized.items():
         if kind != "none":
             yield RecipeLine(name, words.RECIPE_LOSSY.format(kind=kind))
+    if request.continues is not None:
+        video = request.continues
+        told = words.RECIPE_CONTINUES.format(
+            frames=video.frames, tail=video.tail, sha256=video.sha256
+        )
+        yield RecipeLine(words.CONTINUES_TITLE, told, code=True)
     images = {words.START_IMAGE: request.image, words.LAST_IMAGE: request.last_image}
     for name, image in images.items():
         if image is not None:

@@ -121,6 +121,7 @@ def actions() -> rx.Component:
                     words.FRAME_AS_START,
                     DetailState.take_frame(view.id, rx.Var(NOW).to(float)),
                 ),
+                button("step-forward", words.GO_ON, DetailState.go_on(view.id)),
                 download(),
             ),
         ),

@@ -7,6 +7,7 @@ import reflex as rx
 from wan22_app.domain.catalog import Quantization, TextQuantization
 from wan22_app.web import words
 from wan22_app.web.choices import ModelView
+from wan22_app.web.components.continuation import continued_field
 from wan22_app.web.components.enhance import prompt_tools
 from wan22_app.web.components.fields import below, buttons, choice, labelled, number, switch
 from wan22_app.web.components.last_image import last_image_field
@@ -22,13 +23,14 @@ def form() -> rx.Component:
     return rx.vstack(
         model_field(),
         prompt_field(),
-        rx.cond(FormState.chosen.takes_image, image_field()),
+        rx.cond(
+            FormState.continued.sha256 != "",
+            continued_field(),
+            rx.cond(FormState.chosen.takes_image, image_field()),
+        ),
         rx.cond(FormState.chosen.takes_last_image, last_image_field()),
         rx.flex(
-            buttons(words.SHAPE, FormState.shapes, FormState.shape, FormState.choose_shape),
-            buttons(
-                words.QUALITY, FormState.qualities, FormState.quality, FormState.choose_quality
-            ),
+            rx.cond(FormState.continued.sha256 == "", size_fields()),
             buttons(words.LENGTH, FormState.lengths, FormState.length, FormState.choose_length),
             rx.cond(~FormState.chosen.demo, speed_field()),
             wrap="wrap",
@@ -52,6 +54,14 @@ def form() -> rx.Component:
         spacing="4",
         width="100%",
         id="form",
+    )
+
+
+def size_fields() -> rx.Component:
+    """Shape and quality, unless a video that goes on has them."""
+    return rx.fragment(
+        buttons(words.SHAPE, FormState.shapes, FormState.shape, FormState.choose_shape),
+        buttons(words.QUALITY, FormState.qualities, FormState.quality, FormState.choose_quality),
     )
 
 

@@ -75,6 +75,19 @@ class DetailState(Follower, rx.State):
         said = words.FRAME_USED if form.model == chosen else changed
         return [rx.redirect("/"), rx.toast.success(said)]
 
+    @rx.event
+    @policy(Policy.PERSON)
+    async def go_on(self, output_id: str) -> Any:
+        """Make the next video a longer one: this one, and what comes after its last frames."""
+        try:
+            output, video = await asyncio.to_thread(_kept, person_of(self), str(output_id))
+        except UserError as error:
+            return rx.toast.error(error.problem.sentence())
+        form = await self.get_state(FormState)
+        await form._continue(video, output.request)
+        said = words.GOES_ON_WITH.format(model=form.chosen.name)
+        return [rx.redirect("/"), rx.toast.success(said)]
+
     async def _catch_up(self) -> None:
         """It was starred, deleted or brought back, here or in another tab."""
         if self.view.id and self.router.url.path.rstrip("/") == OUTPUTS_ROUTE:
@@ -119,3 +132,8 @@ def _frame(person: Person, output_id: str, seconds: float) -> Any:
     app = services()
     image = app.recipes.frame(person, output_id, seconds)
     return app.gallery.get(person, output_id), image
+
+
+def _kept(person: Person, output_id: str) -> Any:
+    app = services()
+    return app.gallery.get(person, output_id), app.recipes.continuation(person, output_id)

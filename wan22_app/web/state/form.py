@@ -10,6 +10,7 @@ import reflex as rx
 from wan22_app.bootstrap import services
 from wan22_app.domain import loras
 from wan22_app.domain.catalog import CATALOG, ModelEntry, ModelSpec, Size
+from wan22_app.domain.continuation import VideoRef
 from wan22_app.domain.defaults import GenerationDefaults
 from wan22_app.domain.errors import UserError
 from wan22_app.domain.generation import MAX_SEED, GenerationRequest, ImageRef
@@ -18,6 +19,7 @@ from wan22_app.web.choices import ModelView
 from wan22_app.web.counter import Counted, counted
 from wan22_app.web.pictures import from_draft
 from wan22_app.web.security import Policy, is_text, person_of, policy
+from wan22_app.web.state.continuation import Continuation, video_of
 from wan22_app.web.state.last_image import LastImage
 from wan22_app.web.state.lora_list import LoraList
 from wan22_app.web.state.speed import SpeedChoice
@@ -35,7 +37,7 @@ TEXT_FIELDS = (
 LONGEST = 5000
 
 
-class FormState(StartImage, LastImage, LoraList, SpeedChoice, Switches, rx.State):
+class FormState(StartImage, LastImage, Continuation, LoraList, SpeedChoice, Switches, rx.State):
     """One tab's form. Fields are the texts that were typed; the domain judges them."""
 
     model: str = ""
@@ -204,16 +206,32 @@ class FormState(StartImage, LastImage, LoraList, SpeedChoice, Switches, rx.State
         for entry in await asyncio.to_thread(services().library.entries):
             if entry.spec.key == request.model:
                 self._choose(entry)
-        values = request.model_dump(exclude={"model", "image", "last_image", "loras"})
+        values = request.model_dump(exclude={"model", "image", "last_image", "continues", "loras"})
         texts = {name: "" if v is None else str(v) for name, v in values.items()}
         self._fill({**texts, "loras": loras.written(loras.chosen(request.loras))})
         self._set_image(request.image)
         self._set_last(request.last_image)
+        self._set_video(request.continues)
         await self._judge()
 
     async def _start_from(self, image: ImageRef, maker: str) -> None:
-        """Take a start image. Where the chosen model takes none, the picture's own maker, or else
-        the first that runs here and takes one, is chosen."""
+        """Take a start image, which ``maker`` has made."""
+        await self._take_pictures(maker)
+        self._set_video(None)
+        self._set_image(image)
+        await self._judge()
+
+    async def _continue(self, video: VideoRef, request: GenerationRequest) -> None:
+        """Go on from a video, with the settings that made it as far as the model has them."""
+        await self._use(request)
+        await self._take_pictures(request.model)
+        self._go_on(video)
+        self._mark_choices()
+        await self._judge()
+
+    async def _take_pictures(self, maker: str) -> None:
+        """Where the chosen model takes no pictures, choose the maker of these, or else the first
+        that runs here and takes some."""
         await self._open()
         if not self.chosen.takes_image:
             entries = await asyncio.to_thread(services().library.entries)
@@ -221,8 +239,6 @@ class FormState(StartImage, LastImage, LoraList, SpeedChoice, Switches, rx.State
             demo = self.chosen.demo
             takers.sort(key=lambda e: (not e.ready, e.spec.key != maker, e.spec.demo is not demo))
             self._choose(next(iter(takers)))
-        self._set_image(image)
-        await self._judge()
 
     def _spec(self) -> ModelSpec:
         """Limits of the chosen model, from the list that was loaded."""
@@ -249,7 +265,9 @@ class FormState(StartImage, LastImage, LoraList, SpeedChoice, Switches, rx.State
         self._fill({name: str(value) for name, value in defaults.items()})
         if not self.chosen.takes_image:
             self._set_image(None)
+            self._set_video(None)
         self._set_size(spec.size)
+        self._set_video(self._continues)
 
     async def _stand(self) -> None:
         """Take the defaults as they are kept now, for the next model that is chosen."""
@@ -299,6 +317,8 @@ class FormState(StartImage, LastImage, LoraList, SpeedChoice, Switches, rx.State
             fields["guidance_low"] = None
         if self._image is not None and self.chosen.takes_image:
             fields["image"] = self._image
+        if self._continues is not None and self.chosen.takes_image:
+            fields["continues"] = self._continues
         if self._last_image is not None and self.chosen.takes_last_image:
             fields["last_image"] = self._last_image
         return fields
@@ -344,7 +364,9 @@ class FormState(StartImage, LastImage, LoraList, SpeedChoice, Switches, rx.State
         return without_weights(view, f"{self.chosen.note} {self.chosen.cure}", coming=coming)
 
     def _keep_draft(self) -> None:
-        images = {"image": self._image, "last_image": self._last_image}
+        images = {
+            "image": self._image, "last_image": self._last_image, "continues": self._continues,
+        }  # fmt: skip
         kept = {name: image.model_dump() for name, image in images.items() if image}
         values = {name: getattr(self, name) for name in TEXT_FIELDS}
         draft = json.dumps({"model": self.model, **kept, **values})
@@ -368,6 +390,7 @@ class FormState(StartImage, LastImage, LoraList, SpeedChoice, Switches, rx.State
             self._fill(texts)
             self._set_image(from_draft(values.get("image")))
             self._set_last(from_draft(values.get("last_image")))
+            self._set_video(video_of(values.get("continues")))
         except (ValueError, TypeError, AttributeError, RecursionError):
             return
 
