@@ -119,7 +119,7 @@ def test_another_encoders_video_is_encoded_anew(
     go_on: Going, before: tuple[VideoRef, Path], tmp_path: Path
 ) -> None:
     foreign = tmp_path / "foreign.mp4"
-    _encoded(list(pictures(before[1])), foreign, {"crf": "1", "refs": "2", "profile": "main"})
+    encoded(list(pictures(before[1])), foreign, {"crf": "1", "refs": "2", "profile": "main"})
     assert footage(foreign).parameters != footage(before[1]).parameters
     done = go_on("demo-i2v", 5, video=foreign).done
     joined = list(pictures(Path(done.video)))
@@ -161,10 +161,10 @@ def _turned(source: Path, target: Path) -> None:
     """All pictures but the last are upside down; lossless, so that the last is equal."""
     frames = list(pictures(source))
     turned = [np.ascontiguousarray(frame[::-1]) for frame in frames[:-1]]
-    _encoded([*turned, frames[-1]], target, {"crf": "0"}, "libx264rgb", "rgb24")
+    encoded([*turned, frames[-1]], target, {"crf": "0"}, "libx264rgb", "rgb24")
 
 
-def _encoded(
+def encoded(
     frames: list[Any], target: Path, options: dict[str, str], codec: str = "libx264",
     pixels: str = "yuv420p",
 ) -> None:  # fmt: skip

@@ -1,17 +1,23 @@
 """A prompt's words are in the picture, at every layout, and settings do what they say."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from tests.engine.conftest import Pack
+from tests.engine.test_continuation import encoded
 from tests.semantics.filming import FLOORS, Film, failing, half_trained, rates, wishes
 from tools.demo.language import plain
 from tools.demo.measure import look_at, psnr
 from wan22_app.domain.catalog import DEMO_I2V, DEMO_T2V, DEMO_TI2V
+from wan22_app.domain.continuation import VideoRef
 
 FRAME_DB = 25.0
 """A given first frame comes back at least this well, on average."""
 LAST_DB = 24.0
+SEAM_DB = 20.0
+"""The first new picture follows the last old one at least so nearly, things having moved on."""
 PROMPT = "a red circle moving left"
 
 
@@ -74,6 +80,24 @@ def test_i2v_ends_with_the_image_that_is_given_for_it(film: Film) -> None:
     first, last = np.mean(near, axis=0)
     assert first >= FRAME_DB, near
     assert last >= LAST_DB, near
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tail", [1, 5])
+def test_i2v_goes_on_where_a_video_has_ended(film: Film, tmp_path: Path, tail: int) -> None:
+    near = []
+    for wish in wishes(6, pair=0):
+        drawn = [np.uint8(255 * frame) for frame in wish.clip]
+        encoded(drawn, video := tmp_path / f"{wish.number}.mp4", {"crf": "1"})
+        height, width, _ = drawn[0].shape
+        ref = VideoRef(
+            sha256="a" * 64, still="b" * 64, width=width, height=height, fps=8,
+            frames=len(drawn), tail=tail,
+        )  # fmt: skip
+        shown = film(DEMO_I2V.key, wish.prompt, wish.number, continues=ref, video=video)
+        assert len(shown) == len(drawn) + DEMO_I2V.frames - tail
+        near.append(psnr(shown[len(drawn)], shown[len(drawn) - 1]))
+    assert np.mean(near) >= SEAM_DB, near
 
 
 @pytest.mark.slow

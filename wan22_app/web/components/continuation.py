@@ -32,7 +32,7 @@ def continued_field() -> rx.Component:
             align="start",
             wrap="wrap",
         ),
-        rx.el.div(words.CONTINUES_HINT, class_name="wan-hint"),
+        rx.el.div(words.CONTINUES_HINT, class_name="wan-hint", style={"marginTop": "8px"}),
         below("continues"),
         width="100%",
     )  # fmt: skip

@@ -226,6 +226,7 @@ class FormState(StartImage, LastImage, Continuation, LoraList, SpeedChoice, Swit
         await self._use(request)
         await self._take_pictures(request.model)
         self._go_on(video)
+        self.seed = ""
         self._mark_choices()
         await self._judge()
 
