@@ -242,7 +242,7 @@ def _bench(spec: ModelSpec, args: argparse.Namespace, base: Path) -> Bench:
         size = {"width": spec.size.width, "height": spec.size.height}
         fields["image"] = {"sha256": "0" * 64, **size}
     request = GenerationRequest.build(spec, fields, seed=7)
-    host = NvmlProbe(base).host()
+    host = NvmlProbe(base, base / "attention.json").host()
     device, source = Device(kind="cpu", name="cpu"), from_disk
     if not spec.demo:
         device = _card()

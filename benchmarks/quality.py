@@ -26,6 +26,7 @@ from benchmarks.report import publish
 from wan22_app.adapters.nvml_probe import NvmlProbe
 from wan22_app.adapters.videos import pictures
 from wan22_app.bootstrap import prepare, services
+from wan22_app.domain.attention import eight_bit
 from wan22_app.domain.catalog import ModelEntry
 from wan22_app.domain.events import Done, Event
 from wan22_app.domain.generation import GenerationRequest
@@ -58,7 +59,7 @@ class Bench:
         settings = Settings()
         self.entry, self._folder, self._steps = entry, folder, steps
         self._engine = Engine(folder / "embeddings", source=Disk(Copies(settings.quantized)))
-        probe = NvmlProbe(settings.outputs)
+        probe = NvmlProbe(settings.outputs, settings.attention)
         self.device, self._host = probe.device(), probe.host()
 
     def films(self, speed: Speed) -> tuple[list[Pictures], float]:
@@ -72,7 +73,11 @@ class Bench:
 
     def _run(self, speed: Speed, prompt: str, seed: int) -> Done:
         spec = self.entry.spec
-        fields: dict[str, object] = {**fields_of(spec, speed), "prompt": prompt, "seed": seed}
+        fields: dict[str, object] = {
+            **fields_of(spec, speed, eight_bit(self.device)),
+            "prompt": prompt,
+            "seed": seed,
+        }
         if self._steps:
             fields["steps"] = self._steps
         request = GenerationRequest.build(spec, fields, seed)

@@ -141,6 +141,11 @@ class Settings(BaseSettings):
         return self.outputs / ".staging"
 
     @property
+    def attention(self) -> Path:
+        """What engines have found of ways to compute attention on this machine's card."""
+        return self.data / "attention.json"
+
+    @property
     def uploads(self) -> Path:
         """Start images that passed the gate, named by their hash."""
         return self.data / "uploads"

@@ -5,10 +5,12 @@ from typing import get_args
 import pytest
 
 from tests.values import a_request
+from wan22_app.domain.attention import attention_refusal, eight_bit
 from wan22_app.domain.catalog import (
     DEMO_T2V,
     GB,
     T2V_A14B,
+    Attention,
     Precision,
     Quantization,
     TextQuantization,
@@ -20,6 +22,7 @@ from wan22_app.domain.lighter import lighter
 from wan22_app.domain.memory import plan_memory
 from wan22_app.domain.plan import Device, Host, Keep, MemoryPlan, Offload, WontFit
 from wan22_app.domain.quantization import KINDS, device_refusal
+from wan22_app.domain.speed import SPEEDS, fields_of
 
 CPU = Device(kind="cpu", name="a processor")
 KINDS_OF_ALL = get_args(Quantization)
@@ -175,3 +178,32 @@ def test_with_consent_a_packed_model_goes_on_to_a_smaller_picture() -> None:
     less = lighter(PACKED, request, request)
     assert less is not None
     assert (less.quantization, less.width < request.width) == ("none", True)
+
+
+SAGE = Device(kind="cuda", name="a card", capability=(8, 9), attention=("flash", "sage"))
+
+
+@pytest.mark.parametrize(
+    ("name", "precision", "device", "code"),
+    [
+        ("native", "fp32", CPU, None),
+        ("flash", "bf16", SAGE, None),
+        ("sage", "fp16", SAGE, None),
+        ("sage", "fp32", SAGE, "attention_precision"),
+        ("cudnn", "bf16", SAGE, "attention_untried"),
+        ("sage", "bf16", card(8, 9), "attention_untried"),
+        ("flash", "bf16", CPU, "attention_untried"),
+    ],
+)
+def test_attention_that_has_not_passed_is_refused(
+    name: Attention, precision: Precision, device: Device, code: str | None
+) -> None:
+    found = attention_refusal(name, precision, device)
+    assert (found.code if found else None) == code
+
+
+def test_the_lossy_way_is_for_lossy_speeds_alone() -> None:
+    assert eight_bit(SAGE) == "sage"
+    assert eight_bit(card(8, 9)) == "native"
+    found = {speed: fields_of(T2V_A14B, speed, eight_bit(SAGE))["attention"] for speed in SPEEDS}
+    assert found == {"exact": "native", "balanced": "sage", "fast": "sage", "turbo": "native"}

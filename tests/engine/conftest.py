@@ -143,6 +143,7 @@ def work(demo_models: Path, picture: Path, tmp_path: Path) -> Make:
                     "precision": values.get("precision", "fp32"),
                     "quantization": values.get("quantization", "none"),
                     "text_quantization": values.get("text_quantization", "none"),
+                    "attention": values.get("attention", "native"),
                 }
             ),
             entry=ModelEntry(

@@ -8,6 +8,8 @@ from pathlib import Path
 import av
 
 from wan22_app import bun
+from wan22_app.adapters.nvml_probe import read_trials
+from wan22_app.domain.attention import sentence
 from wan22_app.domain.errors import UserError
 from wan22_app.domain.health import Check
 
@@ -22,6 +24,14 @@ def video_libraries() -> Iterator[Check]:
     else:
         cure = "Reinstall PyAV from its wheel: run launch.py setup again."
         yield Check(name="Video", level="bad", what="PyAV lacks the H.264 encoder.", cure=cure)
+
+
+def attention(trials: Path) -> Iterator[Check]:
+    """What an engine has found of each way to compute attention."""
+    found = read_trials(trials)
+    for each in found.tried if found else ():
+        level = "ok" if each.passed else "note"
+        yield Check(name=f"Attention {each.name}", level=level, what=sentence(each))
 
 
 def versions() -> Iterator[Check]:

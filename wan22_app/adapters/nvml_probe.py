@@ -11,7 +11,9 @@ from typing import Any
 
 import psutil
 import pynvml
+from pydantic import ValidationError
 
+from wan22_app.domain.attention import Trials
 from wan22_app.domain.figures import Figures
 from wan22_app.domain.plan import Device, Host
 
@@ -19,10 +21,12 @@ CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 
 class NvmlProbe:
-    """Probe over NVML and psutil. ``disk`` is a folder on the disk whose space counts."""
+    """Probe over NVML and psutil. ``disk`` is a folder on the disk whose space counts,
+    ``attention`` the file where an engine keeps its trials."""
 
-    def __init__(self, disk: Path, nvml: Any = pynvml):
+    def __init__(self, disk: Path, attention: Path, nvml: Any = pynvml):
         self._disk = disk
+        self._attention = attention
         self._nvml = nvml
         psutil.cpu_percent()  # the first answer of psutil means nothing: it has no interval yet
 
@@ -90,9 +94,12 @@ class NvmlProbe:
             capability = self._nvml.nvmlDeviceGetCudaComputeCapability(handle)
         except pynvml.NVMLError:
             return Device(kind="cpu", name=_processor())
+        trials = read_trials(self._attention)
+        known = trials is not None and trials.device == _text(name)
         return Device(
             kind="cuda",
             name=_text(name),
+            attention=trials.passed if trials is not None and known else (),
             driver=_text(driver),
             capability=(int(capability[0]), int(capability[1])),
             total_bytes=int(memory.total),
@@ -109,6 +116,14 @@ class NvmlProbe:
             used = int(memory.total) - int(memory.free)
             found |= {"vram_used": used, "vram_total": int(memory.total)}
         return found
+
+
+def read_trials(path: Path) -> Trials | None:
+    """What an engine has found of attention on this machine; None before it has."""
+    try:
+        return Trials.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError):
+        return None
 
 
 def _text(told: str | bytes) -> str:

@@ -16,6 +16,8 @@ VaePrecision = Literal["fp32", "bf16"]
 Quantization = Literal["none", "int8", "int8-dynamic", "fp8", "fp8-dynamic"]
 """Of the transformers' matrices; see ``quantization``."""
 TextQuantization = Literal["none", "int8"]
+Attention = Literal["native", "cudnn", "flash", "flash3", "xformers", "sage"]
+"""How self-attention is computed; see ``attention``."""
 GIB = 1024**3
 GB = 1000**3
 

@@ -27,6 +27,7 @@ FIELD_NAMES = {
     "vae_precision": "Decoder precision",
     "quantization": "Quantization",
     "text_quantization": "Text encoder's quantization",
+    "attention": "Attention",
     "offload": "Offload",
     "keep": "Model in memory",
     "tile": "VAE tile size",

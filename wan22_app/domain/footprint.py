@@ -66,6 +66,7 @@ def foresee(
         vae_precision=request.vae_precision,
         quantization=request.quantization,
         text_quantization=request.text_quantization,
+        attention=request.attention,
         offload=offload,
         keep=keep,
         tile=tile,

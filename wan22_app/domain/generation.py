@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
 from wan22_app.domain.catalog import (
+    Attention,
     ImageUse,
     ModelSpec,
     Precision,
@@ -131,6 +132,7 @@ class GenerationRequest(Value):
     vae_precision: VaePrecision = "fp32"
     quantization: Quantization = "none"
     text_quantization: TextQuantization = "none"
+    attention: Attention = "native"
     offload: OffloadChoice = "auto"
     keep: KeepChoice = "auto"
     tile: TileChoice = "auto"

@@ -23,10 +23,10 @@ def setup_of(request: GenerationRequest, plan: MemoryPlan) -> str:
     pieces = "whole" if plan.tile is None else "tiled"
     given = "image" if request.begins_with_pictures else "text"
     loras = f"+{len(request.loras)}" if request.loras else ""
-    types = (plan.precision, plan.vae_precision, plan.quantization, plan.text_quantization)
-    parts = (*(kind for kind in types if kind != "none"), plan.offload, plan.keep, pieces,
-             given + loras)  # fmt: skip
-    return "/".join(parts)
+    types = (plan.precision, plan.vae_precision, plan.quantization, plan.text_quantization,
+             plan.attention)  # fmt: skip
+    other = (kind for kind in types if kind not in ("none", "native"))
+    return "/".join((*other, plan.offload, plan.keep, pieces, given + loras))
 
 
 class Measured(Value):

@@ -5,7 +5,13 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from wan22_app.domain.catalog import Precision, Quantization, TextQuantization, VaePrecision
+from wan22_app.domain.catalog import (
+    Attention,
+    Precision,
+    Quantization,
+    TextQuantization,
+    VaePrecision,
+)
 from wan22_app.domain.values import Value
 
 Offload = Literal["none", "model", "block"]
@@ -19,7 +25,8 @@ LEAST_CHUNK = 512
 class Device(Value):
     """Where a run computes. Bytes, not GiB; a CPU has no memory of its own, and no driver.
 
-    ``capability`` is the card's compute capability, as in (8, 9).
+    ``capability`` is the card's compute capability, as in (8, 9); ``attention`` are the ways to
+    compute it that have passed their trial there, beside torch's own.
     """
 
     kind: Literal["cpu", "cuda"]
@@ -29,6 +36,7 @@ class Device(Value):
     free_bytes: int = 0
     driver: str = ""
     capability: tuple[int, int] = (0, 0)
+    attention: tuple[Attention, ...] = ()
 
     @property
     def torch_name(self) -> str:
@@ -69,6 +77,7 @@ class Placement(Value):
     vae_precision: VaePrecision = "fp32"
     quantization: Quantization = "none"
     text_quantization: TextQuantization = "none"
+    attention: Attention = "native"
     offload: Offload
     keep: Keep = "all"
     tile: int | None

@@ -1,15 +1,16 @@
 """Speeds of the form: as a model's makers say, or faster and lossy.
 
-Balanced computes matrices in eight bits, Fast skips steps besides (see ``engine.step_cache``).
-Turbo's levels are those of Wan2.2-Lightning: the sampler ``euler``, four steps, shift 5, no
-guidance. Without a LoRA that was taught them the picture is noise.
+Balanced computes matrices in eight bits, and attention where the card can, Fast skips steps besides
+(see ``engine.step_cache``). Turbo's levels are those of Wan2.2-Lightning: the sampler ``euler``,
+four steps, shift 5, no guidance. Without a LoRA that was taught them the picture is noise.
 """
 
 import re
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
-from wan22_app.domain.catalog import ModelSpec, Quantization
+from wan22_app.domain.attention import NATIVE
+from wan22_app.domain.catalog import Attention, ModelSpec, Quantization
 from wan22_app.domain.plan import Device
 from wan22_app.domain.quantization import PRECISION, device_refusal
 
@@ -30,19 +31,19 @@ def is_distilled(name: str) -> bool:
     return DISTILLED.search(name) is not None
 
 
-def fields_of(spec: ModelSpec, speed: Speed) -> dict[str, str]:
-    """What the form's fields hold at this speed."""
+def fields_of(spec: ModelSpec, speed: Speed, attention: Attention = NATIVE) -> dict[str, str]:
+    """What the form's fields hold at this speed; ``attention`` is the lossy way of the card."""
     low = "" if spec.guidance_low is None else spec.guidance_low
     makers = ("unipc", spec.steps, spec.guidance, low, spec.shift)
     four = ("euler", 4, 1.0, "" if spec.guidance_low is None else 1.0, 5.0)
     values = {
-        "exact": (*makers, 0, spec.precision, "none"),
-        "balanced": (*makers, 0, PRECISION, EIGHT_BITS),
-        "fast": (*makers, STEP_CACHE, PRECISION, EIGHT_BITS),
-        "turbo": (*four, 0, spec.precision, "none"),
+        "exact": (*makers, 0, spec.precision, "none", NATIVE),
+        "balanced": (*makers, 0, PRECISION, EIGHT_BITS, attention),
+        "fast": (*makers, STEP_CACHE, PRECISION, EIGHT_BITS, attention),
+        "turbo": (*four, 0, spec.precision, "none", NATIVE),
     }[speed]
     names = ("sampler", "steps", "guidance", "guidance_low", "shift", "step_cache", "precision",
-             "quantization")  # fmt: skip
+             "quantization", "attention")  # fmt: skip
     return dict(zip(names, map(str, values), strict=True))
 
 
@@ -56,9 +57,11 @@ def offered(spec: ModelSpec, device: Device, measured: Measured) -> tuple[Speed,
     )
 
 
-def speed_of(spec: ModelSpec, fields: Mapping[str, str]) -> Speed | None:
+def speed_of(
+    spec: ModelSpec, fields: Mapping[str, str], attention: Attention = NATIVE
+) -> Speed | None:
     """The speed that typed fields amount to; None for something of a person's own."""
-    return next((s for s in SPEEDS if _same(fields_of(spec, s), fields)), None)
+    return next((s for s in SPEEDS if _same(fields_of(spec, s, attention), fields)), None)
 
 
 def _same(wanted: Mapping[str, str], typed: Mapping[str, str]) -> bool:

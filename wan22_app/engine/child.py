@@ -60,6 +60,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--embeddings", type=Path, required=True, help="folder of read prompts")
     parser.add_argument("--quantized", type=Path, required=True, help="folder of quantized copies")
+    parser.add_argument("--attention", type=Path, required=True, help="file of attention's trials")
     parser.add_argument("--idle-seconds", type=float, default=600.0)
     parser.add_argument("--save-seconds", type=float, default=30.0, help="between saved latents")
     return parser.parse_args(argv)
@@ -69,6 +70,7 @@ def _serve(channel: Channel, args: argparse.Namespace) -> int:
     for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
         os.environ[name] = "1"  # weights are fetched elsewhere; a run never waits for a network
     # Late: importing torch takes seconds and must not happen without the lock.
+    from wan22_app.engine.attention import trials
     from wan22_app.engine.engine import Engine, use_threads
     from wan22_app.engine.quantized import Copies
     from wan22_app.engine.source import Disk
@@ -80,6 +82,7 @@ def _serve(channel: Channel, args: argparse.Namespace) -> int:
     gc.freeze()
     use_threads(_usable_cores() - 1)
     engine = Engine(args.embeddings, args.save_seconds, Disk(Copies(args.quantized)))
+    trials(args.device, args.attention)
     channel.say(Ready(pid=os.getpid(), device=args.device, versions=versions(__version__)))
     while True:
         try:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from wan22_app.domain.work import Work
+from wan22_app.engine.attention import use
 from wan22_app.engine.loading import Loaded
 from wan22_app.engine.loras import Expert, fit
 from wan22_app.engine.placement import give_back
@@ -47,6 +48,9 @@ class Experts:
 
     def _fit(self, targets: dict[Expert, str]) -> None:
         work = self._work
+        for place in targets.values():
+            if (transformer := getattr(self._pipeline, place, None)) is not None:
+                use(transformer, work.plan.attention)
         fit(self._pipeline, targets, work.request.loras, work.loras)
 
     def _give_way(self) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from wan22_app.domain import drafts, loras
 from wan22_app.domain.account import Person
+from wan22_app.domain.attention import attention_refusal
 from wan22_app.domain.catalog import ModelEntry
 from wan22_app.domain.defaults import GenerationDefaults
 from wan22_app.domain.errors import (
@@ -102,7 +103,7 @@ class Submission:
         except UserError as error:
             return Verdict(problems=error.problems, device=planning.probe.device())
         machine = planning.machine(entry.spec)
-        unable = device_refusal(request.quantization, machine.device)
+        unable = _unable(request, machine.device)
         if unable is not None:
             return Verdict(problems=(unable,), device=machine.device)
         plan = plan_memory(entry.spec, request, *machine)
@@ -182,7 +183,7 @@ class Submission:
             self._around.videos.kept(request.continues)
         self._around.files.check_writable()
         machine = self._around.planning.machine(entry.spec)
-        unable = device_refusal(request.quantization, machine.device)
+        unable = _unable(request, machine.device)
         if unable is not None:
             raise InvalidRequest(unable)
         plan = plan_memory(entry.spec, request, *machine)
@@ -244,6 +245,13 @@ def until_of(fields: Mapping[str, object], request: GenerationRequest) -> int:
     """After which step the jobs of a form end as drafts; 0 for whole videos. Raises InvalidRequest
     where a draft would be the whole."""
     return drafts.last_step(request.steps) if str(fields.get("drafts")) == "True" else 0
+
+
+def _unable(request: GenerationRequest, device: Device) -> Problem | None:
+    """What this machine cannot compute."""
+    return device_refusal(request.quantization, device) or attention_refusal(
+        request.attention, request.precision, device
+    )
 
 
 def wont_fit_problem(short: WontFit) -> Problem:

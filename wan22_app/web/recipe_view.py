@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from wan22_app.domain.attention import BACKENDS, NATIVE
 from wan22_app.domain.catalog import DEMO_SPECS
 from wan22_app.domain.generation import GenerationRequest, LoraRef
 from wan22_app.domain.output import Output, Recipe
@@ -147,6 +148,10 @@ def _wish(request: GenerationRequest) -> Iterator[RecipeLine]:
         words.QUANTIZATION: request.quantization,
         words.TEXT_QUANTIZATION: request.text_quantization,
     }
+    if request.attention != NATIVE:
+        lossy = BACKENDS[request.attention].lossy
+        told = words.RECIPE_LOSSY.format(kind=request.attention) if lossy else request.attention
+        yield RecipeLine(words.ATTENTION, told)
     for name, kind in quantized.items():
         if kind != "none":
             yield RecipeLine(name, words.RECIPE_LOSSY.format(kind=kind))

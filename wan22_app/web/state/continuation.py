@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import reflex as rx
-from pydantic import ValidationError
 
 from wan22_app.domain.catalog import ModelSpec
 from wan22_app.domain.continuation import VideoRef, tails, usual_tail
@@ -79,11 +78,3 @@ class Continuation(rx.State, mixin=True):
 
     async def _judge(self) -> None:
         raise NotImplementedError
-
-
-def video_of(value: object) -> VideoRef | None:
-    """The video in a draft that a browser kept: anything may be in there."""
-    try:
-        return VideoRef.model_validate(value)
-    except ValidationError:
-        return None

@@ -1,7 +1,6 @@
 """The generation form: fields, choices, verdict, submission."""
 
 import asyncio
-import json
 import secrets
 from typing import Any
 
@@ -14,24 +13,24 @@ from wan22_app.domain.continuation import VideoRef
 from wan22_app.domain.defaults import GenerationDefaults
 from wan22_app.domain.errors import UserError
 from wan22_app.domain.generation import MAX_SEED, GenerationRequest, ImageRef
-from wan22_app.web import choices, words
+from wan22_app.web import choices, unsent, words
 from wan22_app.web.choices import ModelView
 from wan22_app.web.counter import Counted, counted
-from wan22_app.web.pictures import from_draft
-from wan22_app.web.security import Policy, is_text, person_of, policy
-from wan22_app.web.state.continuation import Continuation, video_of
+from wan22_app.web.security import Policy, person_of, policy
+from wan22_app.web.state.continuation import Continuation
 from wan22_app.web.state.last_image import LastImage
 from wan22_app.web.state.lora_list import LoraList
 from wan22_app.web.state.speed import SpeedChoice
 from wan22_app.web.state.stage import StageState
 from wan22_app.web.state.start_image import StartImage
 from wan22_app.web.state.switches import Switches
+from wan22_app.web.unsent import Unsent
 from wan22_app.web.verdict import VerdictView, problems_text, verdict_view, without_weights
 
 TEXT_FIELDS = (
     "prompt", "negative_prompt", "width", "height", "frames", "fps", "steps", "guidance",
     "guidance_low", "shift", "sampler", "step_cache", "seed", "precision", "vae_precision",
-    "quantization", "text_quantization", "offload", "keep",
+    "quantization", "text_quantization", "attention", "offload", "keep",
     "tile", "chunk", "may_reduce", "loras", "count", "drafts",
 )  # fmt: skip
 LONGEST = 5000
@@ -59,6 +58,7 @@ class FormState(StartImage, LastImage, Continuation, LoraList, SpeedChoice, Swit
     vae_precision: str = "fp32"
     quantization: str = "none"
     text_quantization: str = "none"
+    attention: str = "native"
     offload: str = "auto"
     keep: str = "auto"
     tile: str = "auto"
@@ -261,6 +261,7 @@ class FormState(StartImage, LastImage, Continuation, LoraList, SpeedChoice, Swit
             "shift": spec.shift,
             "sampler": "unipc",
             "step_cache": 0,
+            "attention": "native",
             **self._standing.fields(spec),
         }
         self._fill({name: str(value) for name, value in defaults.items()})
@@ -365,35 +366,23 @@ class FormState(StartImage, LastImage, Continuation, LoraList, SpeedChoice, Swit
         return without_weights(view, f"{self.chosen.note} {self.chosen.cure}", coming=coming)
 
     def _keep_draft(self) -> None:
-        images = {
-            "image": self._image, "last_image": self._last_image, "continues": self._continues,
-        }  # fmt: skip
-        kept = {name: image.model_dump() for name, image in images.items() if image}
-        values = {name: getattr(self, name) for name in TEXT_FIELDS}
-        draft = json.dumps({"model": self.model, **kept, **values})
+        texts = {name: getattr(self, name) for name in TEXT_FIELDS}
+        form = Unsent(self.model, texts, self._image, self._last_image, self._continues)
+        draft = unsent.written(form)
         if draft != self.draft:
             self.draft = draft
 
     def _restore(self, draft: str) -> None:
-        """The browser's own words, so anything may be in there: take what fits, skip the rest."""
-        try:
-            values = json.loads(draft or "{}")
-            key = values.get("model")
-            entry = next((e for e in services().library.entries() if e.spec.key == key), None)
-            if entry is None:
-                return
-            self._choose(entry)
-            texts = {
-                name: value
-                for name, value in values.items()
-                if name in TEXT_FIELDS and isinstance(value, str) and is_text(value)
-            }
-            self._fill(texts)
-            self._set_image(from_draft(values.get("image")))
-            self._set_last(from_draft(values.get("last_image")))
-            self._set_video(video_of(values.get("continues")))
-        except (ValueError, TypeError, AttributeError, RecursionError):
+        """Take what the browser has kept, if its model is one of ours."""
+        form = unsent.read(draft, TEXT_FIELDS)
+        found = (e for e in services().library.entries() if e.spec.key == form.model)
+        if (entry := next(found, None)) is None:
             return
+        self._choose(entry)
+        self._fill(dict(form.texts))
+        self._set_image(form.image)
+        self._set_last(form.last_image)
+        self._set_video(form.continues)
 
     def _show(self, error: UserError) -> None:
         """Problems of fields stand beside them, the rest above the button."""

@@ -7,6 +7,7 @@ import reflex as rx
 
 from wan22_app.bootstrap import services
 from wan22_app.domain import loras, speed
+from wan22_app.domain.attention import eight_bit
 from wan22_app.domain.catalog import ModelSpec
 from wan22_app.domain.errors import UserError
 from wan22_app.domain.plan import Device
@@ -40,7 +41,8 @@ class SpeedChoice(rx.State, mixin=True):
         if wanted == "turbo":
             found = speed.only_distilled(await asyncio.to_thread(self._fitting))
             rows = [*rows, LoraRow(found, "1")] if found else list(self.lora_rows)
-        self._fill(speed.fields_of(self._spec(), wanted))
+        device = await asyncio.to_thread(services().probe.device)
+        self._fill(speed.fields_of(self._spec(), wanted, eight_bit(device)))
         await self._list_loras(rows)
 
     def _fitting(self) -> list[str]:
@@ -62,7 +64,7 @@ class SpeedChoice(rx.State, mixin=True):
         """Which speed the typed fields amount to, and which there are."""
         measured = await asyncio.to_thread(services().quality.measured, device, self.model)
         self.speeds = [words.SPEEDS[each] for each in speed.offered(self._spec(), device, measured)]
-        found = speed.speed_of(self._spec(), fields)
+        found = speed.speed_of(self._spec(), fields, eight_bit(device))
         self.speed_note = words.speed_note(found or "", measured)
         self.speed = words.SPEEDS[found] if found else ""
         lacks = not any(speed.is_distilled(row.name) for row in self.lora_rows)

@@ -57,6 +57,7 @@ TILE = "VAE tile"
 VAE_PRECISION = "Decoder precision"
 QUANTIZATION = "Quantization"
 TEXT_QUANTIZATION = "Text encoder"
+ATTENTION = "Attention"
 PARTS_KEPT = "Model in memory"
 CHUNK = "Chunk of tokens"
 LORA = "LoRA"
@@ -78,6 +79,7 @@ HINTS = {
     "sampler": "euler is for 4-step models and LoRAs",
     "quantization": "weights in eight bits: lossy",
     "text_quantization": "its own quantization",
+    "attention": "others than native are tried first; sage is lossy",
     "step_cache": "0 is off; 0.1 skips what hardly changes: lossy",
     "tile": "auto, or pixels: smaller needs less memory",
     "chunk": "auto, or tokens: fewer need less memory",
