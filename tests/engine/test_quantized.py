@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -197,3 +199,17 @@ def test_what_nobody_has_read_for_a_month_goes(bench: Bench) -> None:
     bench.run()
     assert not old.exists()
     assert recent.exists()
+
+
+def test_what_a_killed_engine_has_left_goes_at_once(bench: Bench) -> None:
+    """A copy of 14 GB that was never finished; another engine's that is being written stays."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        pass
+    left, busy = (bench.copies.folder / f"key.{pid}.part" for pid in (ended.pid, os.getpid()))
+    odd = bench.copies.folder / "odd.part"
+    for folder in (left, busy, odd):
+        folder.mkdir(parents=True)
+    bench.run()
+    assert not left.exists()
+    assert busy.exists()
+    assert odd.exists()

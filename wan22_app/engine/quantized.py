@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import diffusers
+import psutil
 import transformers
 from safetensors import SafetensorError
 from torchao.quantization import (
@@ -101,7 +102,14 @@ class Copies:
             shutil.rmtree(part, ignore_errors=True)
 
     def _forget_unused(self) -> None:
+        """Remove what nobody reads, and what an engine has left that was killed as it wrote."""
         for copy in self.folder.iterdir():
-            with contextlib.suppress(OSError):
-                if time.time() - copy.stat().st_mtime > UNUSED_S:
+            with contextlib.suppress(OSError, ValueError):
+                abandoned = copy.suffix == PART and not psutil.pid_exists(_writer(copy))
+                if abandoned or time.time() - copy.stat().st_mtime > UNUSED_S:
                     shutil.rmtree(copy)
+
+
+def _writer(part: Path) -> int:
+    """The process that writes, or wrote, an unfinished copy."""
+    return int(part.stem.rpartition(".")[2])
