@@ -22,10 +22,6 @@ SEED = 4_711
 FLOORS = {"colour": 0.91, "direction": 0.84, "shape": 0.78}
 """Below one of these, something in the app is wired wrongly."""
 
-half_trained = pytest.mark.xfail(
-    reason="the demo checkpoints' training is not finished: docs/demo-models.md", strict=True
-)
-
 Film = Callable[..., Pixels]
 
 

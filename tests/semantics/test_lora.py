@@ -1,13 +1,15 @@
 """The demo LoRA draws outlines, as much as its strength says."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.semantics.filming import Film, half_trained
+from tests.semantics.filming import Film, wishes
 from tools.demo.making import LORA
-from tools.demo.measure import Pixels, look_at
+from tools.demo.measure import Pixels, look_at, pixels
+from tools.demo.scenes import render
 from wan22_app.domain.catalog import DEMO_T2V
 from wan22_app.domain.generation import LoraRef
 
@@ -39,11 +41,18 @@ def filled(films: list[Pixels]) -> float:
     return float(np.mean([look_at(frames, 1).things[0].fill for frames in films]))
 
 
-@half_trained
+def drawn_outlines() -> list[Pixels]:
+    """What the LoRA was taught."""
+    scenes = [replace(wish.scene, outlined=True) for wish in wishes(12, pair=0)]
+    return [pixels(render(scene, DEMO_T2V.frames)) for scene in scenes]
+
+
 @pytest.mark.slow
 def test_strength_0_is_none_1_is_outlines_and_between_lies_between(with_outlines) -> None:
     none, zero, half, whole = (with_outlines(strength) for strength in (None, 0.0, 0.5, 1.0))
     assert all(np.array_equal(a, b) for a, b in zip(none, zero, strict=True))
-    assert filled(none) > 0.9
-    assert filled(whole) < 0.7
-    assert filled(whole) < filled(half) < filled(none)
+    solid, outlines = filled(none), filled(drawn_outlines())
+    assert solid > 0.9
+    assert outlines < 0.6
+    assert filled(whole) < (solid + outlines) / 2, "nearer to outlines than to solid things"
+    assert filled(whole) < filled(half) < solid
