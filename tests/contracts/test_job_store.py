@@ -4,9 +4,13 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.engine import Engine
+from sqlmodel import Session
 
 from tests.conftest import SetClock
 from tests.values import PLAN, a_request, an_output
+from wan22_app.adapters.db import order
 from wan22_app.adapters.db.engine import create_engine
 from wan22_app.adapters.db.jobs import SqlJobStore
 from wan22_app.adapters.db.outputs import SqlOutputStore
@@ -282,3 +286,14 @@ def test_a_draft_ends_without_a_video_and_only_in_its_epoch(
     assert jobs.drafts(Person(id="eve", name="Eve"), 10) == []
     jobs.remove(person, job.id)
     assert jobs.drafts(person, 10) == []
+
+
+def test_drafts_are_found_without_looking_at_all_that_has_ended(
+    database: Engine, person: Person
+) -> None:
+    with Session(database) as session:
+        query = order.drafts(person, 10).compile(
+            database, compile_kwargs={"literal_binds": True}
+        )  # fmt: skip
+        plan = session.connection().execute(text(f"EXPLAIN QUERY PLAN {query}")).all()
+    assert any("ix_job_drafts" in str(step) for step in plan), plan

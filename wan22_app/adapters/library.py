@@ -3,6 +3,7 @@
 import contextlib
 import threading
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 
 from tokenizers import Tokenizer
@@ -104,13 +105,14 @@ class FolderLibrary:
 
     def _look(self) -> Stamp:
         """Changes whenever a weights file appears, goes or grows."""
-        files = [_stamp(path) for path in packed.files(self._models)]
-        for folder in weights.folders(self._models):
-            for path in sorted(folder.rglob("*")):
-                # One that goes meanwhile is not there: a download puts its folder in place.
-                with contextlib.suppress(FileNotFoundError):
-                    if path.is_file():
-                        files.append(_stamp(path))
+        files: list[tuple[str, int, int]] = []
+        folders = weights.folders(self._models)
+        found = (path for folder in folders for path in sorted(folder.rglob("*")))
+        for path in chain(packed.files(self._models), found):
+            # One that goes meanwhile is not there: a download puts its folder in place.
+            with contextlib.suppress(FileNotFoundError):
+                if path.is_file():
+                    files.append(_stamp(path))
         return tuple(files)
 
     def _scan(self) -> Sequence[ModelEntry]:

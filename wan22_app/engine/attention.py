@@ -36,7 +36,8 @@ HEADS, WIDTH = 12, 128
 LENGTH = {"cuda": 8192, "cpu": 256}
 """Tokens of a trial."""
 ROUNDS = 5
-PATIENCE_S = 300.0
+PATIENCE_S = 40.0
+"""For one trial: all of them must be over before an engine's first word is missed."""
 
 
 def use(transformer: Any, name: Attention) -> None:

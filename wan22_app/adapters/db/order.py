@@ -6,7 +6,7 @@ from sqlalchemy import and_, or_
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
-from wan22_app.adapters.db.tables import JobRow, PersonRow
+from wan22_app.adapters.db.tables import DRAFT, JobRow, PersonRow
 from wan22_app.domain.account import Person
 from wan22_app.domain.job import HoldReason, Job, JobState
 
@@ -62,7 +62,7 @@ def ended(
 def drafts(person: Person, limit: int) -> SelectOfScalar[JobRow]:
     """Drafts at their last step, the newest first."""
     query = ended(person, [JobState.SUCCEEDED], None, limit)
-    return query.where(col(JobRow.until) > 0)
+    return query.where(DRAFT)
 
 
 def is_paused(session: Session, row: JobRow) -> bool:
