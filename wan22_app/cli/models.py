@@ -3,20 +3,18 @@
 import argparse
 import json
 import sys
-import time
 from typing import Any
 
-from wan22_app.adapters.locks import Attachment, ensure_dispatcher
+from wan22_app.adapters.locks import Attachment
 from wan22_app.bootstrap import Services, prepare, services
 from wan22_app.cli.bar import WIDTH, Bar
+from wan22_app.cli.waiting import follow
 from wan22_app.domain.account import LOCAL_PERSON
 from wan22_app.domain.catalog import GB, WeightsState
 from wan22_app.domain.download import Download, DownloadState
 from wan22_app.domain.errors import Conflict
 from wan22_app.services.weights import Shelf
 
-POLL_S = 0.2
-ENSURE_S = 2.0
 FAILED = 1
 INTERRUPTED = 130
 STATES = {
@@ -69,17 +67,14 @@ def get(args: argparse.Namespace) -> int:
 
 
 def _wait(app: Services, download: Download) -> Download:
-    """Follow it to its end; starts a dispatcher whenever none is alive."""
-    bar, looked = Bar(sys.stderr), float("-inf")
-    while not download.state.final:
-        if time.monotonic() - looked > ENSURE_S:
-            ensure_dispatcher(app.settings.locks, app.settings.logs)
-            looked = time.monotonic()
-        bar.draw(describe(download))
-        time.sleep(POLL_S)
-        download = app.weights.look(LOCAL_PERSON, download.id)
-    bar.close()
-    return download
+    bar = Bar(sys.stderr)
+    return follow(
+        app,
+        download,
+        lambda download_id: app.weights.look(LOCAL_PERSON, download_id),
+        bar,
+        lambda now: bar.draw(describe(now)),
+    )
 
 
 def _report(app: Services, args: argparse.Namespace, download: Download | None) -> int:

@@ -7,6 +7,10 @@ from wan22_app.domain.errors import Problem
 
 MAX_LORAS = 16
 """Files of one request: eight pairs, which is more than keeps a picture sound."""
+MOST_STRENGTH = 4.0
+"""Of a LoRA, either way."""
+LONGEST_NAME = 200
+"""Characters of a LoRA file's name."""
 MORE_LORAS = (f"That is more than {MAX_LORAS} LoRA files.", "Take some off the list.")
 
 FIELD_NAMES = {

@@ -17,7 +17,14 @@ from wan22_app.domain.catalog import (
 )
 from wan22_app.domain.continuation import VideoRef, tails
 from wan22_app.domain.errors import InvalidRequest, Problem
-from wan22_app.domain.fields import FIELD_NAMES, MAX_LORAS, problems_of, shown
+from wan22_app.domain.fields import (
+    FIELD_NAMES,
+    LONGEST_NAME,
+    MAX_LORAS,
+    MOST_STRENGTH,
+    problems_of,
+    shown,
+)
 from wan22_app.domain.picture import LONGEST_SIDE, Background, ImageSource, Share
 from wan22_app.domain.quantization import packed_refusals, type_refusals
 from wan22_app.domain.values import Value
@@ -89,8 +96,8 @@ class LoraRef(Value):
     ``partly`` is the consent to use what fits of a file that the model has no place for in whole.
     """
 
-    file: str = Field(min_length=1, max_length=200)
-    strength: Real = Field(default=1.0, ge=-4.0, le=4.0)
+    file: str = Field(min_length=1, max_length=LONGEST_NAME)
+    strength: Real = Field(default=1.0, ge=-MOST_STRENGTH, le=MOST_STRENGTH)
     expert: Literal["high", "low", "both"] = "both"
     partly: bool = False
     sha256: str = ""

@@ -13,17 +13,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from wan22_app.domain.errors import InvalidRequest, Problem
-from wan22_app.domain.fields import MAX_LORAS, MORE_LORAS
+from wan22_app.domain.fields import LONGEST_NAME, MAX_LORAS, MORE_LORAS, MOST_STRENGTH
 from wan22_app.domain.generation import LoraRef
 from wan22_app.domain.halves import STAR, halves_of, starred
 
 Expert = Literal["high", "low", "both"]
 PARTLY = "partly"
 ENDING = ".safetensors"
-MOST = 4.0
-"""Strength, either way."""
-LONGEST = 200
-"""Characters of a file's name."""
 
 
 def offered(files: Iterable[str]) -> list[str]:
@@ -89,12 +85,12 @@ def _choice(line: str) -> Choice:
         strength = float(typed)
     except ValueError:
         strength = math.nan
-    if not (name and -MOST <= strength <= MOST):
+    if not (name and -MOST_STRENGTH <= strength <= MOST_STRENGTH):
         raise InvalidRequest(
             Problem(
                 code="bad_loras",
                 what=f"The LoRA strength cannot be “{typed[:40]}”.",
-                cure=f"Use a number from -{MOST:g} to {MOST:g}.",
+                cure=f"Use a number from -{MOST_STRENGTH:g} to {MOST_STRENGTH:g}.",
                 field="loras",
             )
         )
@@ -109,7 +105,7 @@ def references(chosen: Sequence[Choice], files: Sequence[str]) -> tuple[LoraRef,
     refs = tuple(
         LoraRef(file=file, expert=expert, strength=choice.strength, partly=choice.partly)
         for choice in chosen
-        for file, expert in (parts(choice.name, files) or ((choice.name[:LONGEST], "both"),))
+        for file, expert in (parts(choice.name, files) or ((choice.name[:LONGEST_NAME], "both"),))
     )
     if len(refs) > MAX_LORAS:
         what, cure = MORE_LORAS
