@@ -12,7 +12,7 @@ from torch import nn
 from transformers import AutoTokenizer, UMT5Config, UMT5EncoderModel
 
 from wan22_app.demo import SHIPPED
-from wan22_app.domain.catalog import ModelSpec
+from wan22_app.domain.catalog import ModelEntry, ModelSpec
 from wan22_app.domain.plan import MemoryPlan
 from wan22_app.engine.source import DTYPES
 
@@ -26,7 +26,7 @@ SCALE = 0.02
 
 @dataclass(frozen=True)
 class RandomWeights:
-    """A source of parts, see ``wan22_app.engine.loading``; equal for equal names and seeds.
+    """A source of parts, see ``wan22_app.engine.source``; equal for equal names and seeds.
 
     The text encoder is of the real width but has one block: reading a text is not measured.
     """
@@ -41,7 +41,7 @@ class RandomWeights:
         (base / "model_index.json").write_text(json.dumps({"_class_name": name}))
         return base
 
-    def __call__(self, folder: Path, name: str, plan: MemoryPlan) -> Any:
+    def __call__(self, entry: ModelEntry, name: str, plan: MemoryPlan) -> Any:
         """One part, as ``from_disk`` gives it."""
         if name == "tokenizer":
             return AutoTokenizer.from_pretrained(SHIPPED / str(self.spec.task), subfolder=name)
