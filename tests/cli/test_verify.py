@@ -77,6 +77,28 @@ def test_a_video_is_what_its_recipe_says_and_so_is_a_remuxed_one(
     assert len(list((tmp_path / "outputs").glob("*.mp4"))) >= 1
 
 
+def test_a_video_that_went_on_is_made_again_from_the_kept_one(
+    wan22: Wan22, video: Path, tmp_path: Path
+) -> None:
+    longer = tmp_path / "longer.mp4"
+    done = wan22(
+        "generate", "--model", "demo-i2v", "--prompt", "it turns back", "--continue", video,
+        "--frames", 9, "--steps", 2, "--out", longer,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    recipe = recipe_of(longer)
+    assert recipe.request.continues is not None
+    assert (recipe.request.continues.tail, recipe.request.continues.frames) == (5, 5)
+    video.unlink()
+    code, found = judged(wan22, longer)
+    assert (code, found["verdict"], found["frames"]) == (0, "equal", 5 + 9 - 5)
+    (kept,) = (tmp_path / "data" / "uploads").glob("*.mp4")
+    kept.unlink()
+    done = wan22("verify", longer)
+    assert done.returncode != 0
+    assert "goes on from is not here any more" in done.stderr
+
+
 @pytest.mark.slow
 def test_other_pictures_and_another_recipe_are_found_out(
     wan22: Wan22, video: Path, tmp_path: Path

@@ -13,7 +13,8 @@ from wan22_app.adapters.system import SystemSecrets
 from wan22_app.bootstrap import Services, prepare, services
 from wan22_app.cli.waiting import wait
 from wan22_app.domain.account import LOCAL_PERSON
-from wan22_app.domain.catalog import Attention, Quantization, TextQuantization
+from wan22_app.domain.catalog import Attention, ModelSpec, Quantization, TextQuantization
+from wan22_app.domain.continuation import VideoRef, usual_tail
 from wan22_app.domain.errors import InvalidRequest, Problem
 from wan22_app.domain.job import Job, JobState
 from wan22_app.domain.picture import BACKGROUNDS
@@ -50,6 +51,10 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--negative-prompt")
     parser.add_argument("--image", type=Path, help=f"start image: {KINDS}")
     parser.add_argument("--last-image", type=Path, help="how the video ends (I2V models)")
+    parser.add_argument(
+        "--continue", dest="video", type=Path, metavar="FILE",
+        help="go on from an mp4, which comes first; gives size and rate",
+    )  # fmt: skip
     parser.add_argument(
         "--background", choices=BACKGROUNDS, default="black", help="behind what is transparent"
     )
@@ -112,11 +117,25 @@ def _fields(args: argparse.Namespace, app: Services) -> dict[str, object]:
     fields["loras"] = "\n".join(args.lora)
     if args.last_image is not None:
         fields["last_image"] = app.images.accept(_read_image(args.last_image), args.background)
+    if args.video is not None:
+        spec = app.library.entry(args.model).spec
+        fields |= _continued(app.recipes.kept(args.video), spec)
     if args.image is not None:
         image = app.images.accept(_read_image(args.image), args.background)
         focus = {"focus_x": args.focus_x, "focus_y": args.focus_y}
         fields["image"] = {**image.model_dump(), **focus}
     return fields
+
+
+def _continued(video: VideoRef, spec: ModelSpec) -> dict[str, object]:
+    """What a video that a new one goes on from means for its request."""
+    tail = usual_tail(spec, video.frames)
+    return {
+        "continues": video.model_copy(update={"tail": tail}),
+        "width": video.width,
+        "height": video.height,
+        "fps": video.fps,
+    }
 
 
 def _read_image(path: Path) -> bytes:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from wan22_app.domain.account import Person
 from wan22_app.domain.catalog import ModelEntry
@@ -55,7 +56,10 @@ class Recipes:
 
     def continuation(self, person: Person, output_id: str) -> VideoRef:
         """A video kept for another one to go on from. Raises UserError."""
-        path = self._gallery.path(person, output_id, "video")
+        return self.kept(self._gallery.path(person, output_id, "video"))
+
+    def kept(self, path: Path) -> VideoRef:
+        """The same of a file on this machine."""
         still = self._images.accept(self._videos.frame(path, BEYOND_S))
         return self._videos.keep(path, still.sha256)
 
