@@ -161,6 +161,7 @@ class FakeLatents:
         self.denoised: set[str] = set()
         self.spared: Collection[str] = ()
         self.previews: dict[str, str] = {}
+        self.faults: list[OSError] = []
 
     def path(self, job_id: str) -> Path:
         return Path("/latents") / f"{job_id}.safetensors"
@@ -172,6 +173,8 @@ class FakeLatents:
         return job_id in self.denoised
 
     def keep_preview(self, job_id: str, part: str) -> None:
+        if self.faults:
+            raise self.faults.pop()
         self.previews[job_id] = part
 
     def preview(self, job_id: str) -> Preview | None:

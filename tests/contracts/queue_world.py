@@ -23,6 +23,7 @@ from tests.fakes import (
     FakeLatents,
     FakeLibrary,
     FakeProbe,
+    FakeVideos,
     ScriptedExecutor,
     ScriptedRun,
     SilentBell,
@@ -75,6 +76,7 @@ class Row(NamedTuple):
     attempts: int
     cancel_requested: int
     removed: int
+    until: int
 
 
 class EngineRun(ScriptedRun):
@@ -197,6 +199,7 @@ class Bench:
             library=FakeLibrary(),
             files=Folder(),
             images=FakeImages(),
+            videos=FakeVideos(),
             latents=FakeLatents(),
             experience=SqlExperienceStore(self._engine, clock),
             probe=FakeProbe(),
@@ -207,7 +210,7 @@ class Bench:
         with self._raw() as raw:
             found = raw.execute(
                 "SELECT id, owner, state, epoch, attempts, cancel_requested,"
-                " removed_at IS NOT NULL FROM job ORDER BY number"
+                " removed_at IS NOT NULL, until FROM job ORDER BY number"
             )
             return {row[0]: Row(*row) for row in found}
 

@@ -10,9 +10,11 @@ import os
 import random
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, seed, settings
@@ -35,6 +37,7 @@ from wan22_app.domain.events import (
     Cancelled,
     Crashed,
     Done,
+    Drafted,
     Event,
     Failed,
     Resumed,
@@ -42,10 +45,12 @@ from wan22_app.domain.events import (
 )
 from wan22_app.domain.job import MAX_DEATHS, Job, JobState, Progress
 from wan22_app.domain.watch import LIMITS_S
+from wan22_app.services.drafts import Drafts
 
 MOST_WAITING = 4
 WHY = Problem(code="x", what="It failed.", cure="Try again.")
 FIELDS = {"model": "demo-t2v", "prompt": "a red ball"}
+DRAFT = {**FIELDS, "drafts": "True"}
 FINAL = {str(state) for state in JobState if state.final}
 ALLOWED = {
     # (before, after): by how much epoch and attempts may move
@@ -80,6 +85,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.world = bench.world()
         self.submission = self.world.submission(MOST_WAITING)
         self.retrying = self.world.retrying(MOST_WAITING)
+        self.drafts = Drafts(self.world.jobs, self.world.latents, self.submission)
         self.confirmed: dict[str, Job] = {}
         self.keys: dict[tuple[str, str], str] = {}
         self.stopped_at: dict[str, Row] = {}
@@ -116,7 +122,28 @@ class QueueMachine(RuleBasedStateMachine):
 
     @rule(person=people, key=st.integers(0, 9))
     def submit(self, person: Person, key: int) -> None:
-        self._submit(person, f"{key}", None)
+        self._ask(person, f"{key}", self.submission.submit, FIELDS)
+
+    @rule(person=people, key=st.integers(15, 19))
+    def submit_draft(self, person: Person, key: int) -> None:
+        self._ask(person, f"{key}", self.submission.submit_batch, DRAFT)
+
+    @precondition(lambda self: self.confirmed)
+    @rule(which=dice, key=st.integers(20, 24))
+    def go_on(self, which: int, key: int) -> None:
+        row, person = self.job(which)
+        if not row.removed:
+            with suppress(Conflict):
+                self._ask(person, f"{key}", self.drafts.go_on, row.id)
+                assert (row.until > 0, row.state) == (True, "succeeded")
+
+    @precondition(lambda self: self.confirmed)
+    @rule(which=dice)
+    def discard(self, which: int) -> None:
+        row, person = self.job(which)
+        busy = row.id in self.world.jobs.unfinished_latents()
+        can = row.until > 0 and row.state == "succeeded" and not busy
+        self._wish(row, can, partial(self.drafts.discard, person, row.id))
 
     @precondition(lambda self: self.confirmed)
     @rule(which=dice, key=st.integers(10, 14))
@@ -125,18 +152,16 @@ class QueueMachine(RuleBasedStateMachine):
         if row.removed:
             return
         if row.state in FINAL:
-            self._submit(person, f"{key}", row.id)
+            self._ask(person, f"{key}", self.retrying.again, row.id)
         else:
             with pytest.raises(Conflict):
                 self.retrying.again(person, row.id, f"{key}")
 
-    def _submit(self, person: Person, key: str, parent: str | None) -> None:
+    def _ask(self, person: Person, key: str, ask: Callable[..., Any], what: object) -> None:
+        """Each way to a new job keeps the limit and gives one job for a key."""
         known, waiting = self.keys.get((person.id, key)), self.waiting(person)
         try:
-            if parent is None:
-                job = self.submission.submit(person, FIELDS, key)
-            else:
-                job = self.retrying.again(person, parent, key)
+            found = ask(person, what, key)
         except QuotaReached:
             assert known is None
             assert waiting >= MOST_WAITING
@@ -144,9 +169,12 @@ class QueueMachine(RuleBasedStateMachine):
         except Unwritable:
             assert self.bench.disk.refuses
             return
+        except Conflict:
+            raise
         except UserError:
             assert self.folder.refuses or self.world.library.missing
             return
+        job = found if isinstance(found, Job) else found[0]
         assert known in (None, job.id), "one key, two jobs"
         assert known is not None or waiting < MOST_WAITING
         self.keys[person.id, key] = job.id
@@ -251,8 +279,10 @@ class QueueMachine(RuleBasedStateMachine):
 
     def _end(self, run: EngineRun, how: str, fatal: bool = False) -> None:
         """The one verdict of a run."""
-        if how == "done":
+        if how == "done" and not run.work.until:
             self.folder.parts.add(run.job_id)
+        if how == "no part" and run.work.until:
+            self.world.latents.faults.append(FileNotFoundError(errno.ENOENT, "no preview"))
         run.over = True
         run.script.append(_verdict(run, how, fatal))
 
@@ -320,7 +350,9 @@ class QueueMachine(RuleBasedStateMachine):
         job_id, epoch, jobs = run.job_id, run.epoch, self.world.jobs
         before = self.bench.rows()
         stale = before[job_id].epoch != epoch or before[job_id].state != "running"
-        if how == "published":
+        if how == "published" and run.work.until:
+            written = jobs.draft(job_id, epoch)
+        elif how == "published":
             self.folder.videos.add(f"{job_id}.mp4")
             written = jobs.succeed(job_id, epoch, an_output(self.confirmed[job_id]))
         elif how == "failed":
@@ -345,6 +377,7 @@ class QueueMachine(RuleBasedStateMachine):
         assert not jobs.record(row.id, epoch, Progress(stage=Stage.TEXT))
         assert not jobs.note(row.id, epoch, "resumed", "Goes on.")
         assert not jobs.succeed(row.id, epoch, an_output(self.confirmed[row.id]))
+        assert not jobs.draft(row.id, epoch)
         assert not jobs.end(row.id, epoch, JobState.FAILED, WHY)
         assert not jobs.requeue(row.id, epoch, WHY)
         assert self.bench.rows() == before
@@ -417,7 +450,8 @@ class QueueMachine(RuleBasedStateMachine):
     def _at_most_one_video_and_only_of_what_succeeded(self) -> None:
         listed = self.bench.listed()
         rows = self.bench.rows().values()
-        assert listed.keys() == {row.id for row in rows if row.state == "succeeded"}
+        made = {row.id for row in rows if row.state == "succeeded" and not row.until}
+        assert listed.keys() == made, "a draft is no video"
         assert set(listed.values()) <= self.folder.videos, "listed, but gone"
 
     @rule()
@@ -471,6 +505,8 @@ def _word(job_id: str, number: int) -> Event:
 
 def _verdict(run: EngineRun, how: str, fatal: bool) -> Event:
     """An engine that nobody asked does not say that it was cancelled: it is gone instead."""
+    if how in ("done", "no part") and run.work.until:
+        return Drafted(job_id=run.job_id, preview="p", step=run.work.until)
     if how in ("done", "no part"):
         return Done(
             job_id=run.job_id, video="v", poster="p", width=64, height=64, frames=5, fps=8,

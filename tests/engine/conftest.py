@@ -21,6 +21,8 @@ from wan22_app.domain.work import Work
 from wan22_app.engine.engine import Engine
 
 torch.set_num_threads(1)
+NATIVE = {"width": 128, "height": 128, "frames": 17}
+"""What the demo models were trained for; elsewhere small changes of weights go far."""
 SMALL = {"width": 64, "height": 64, "frames": 9, "steps": 4, "seed": 7}
 
 

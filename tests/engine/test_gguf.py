@@ -8,15 +8,16 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from tests.engine.conftest import Generate, Pack
+from tests.engine.conftest import NATIVE, Generate, Pack
 from tests.engine.test_loras import matrices
 from tests.engine.test_loras import write as write_lora
 from tests.values import PLAN
 from wan22_app.domain.events import Cancelled, Done, Stage
 from wan22_app.domain.generation import LoraRef
 
-FAR = {"Q8_0": 0.06, "Q5_0": 0.35, "Q4_0": 0.55}
-"""Distance of the final latents from those of the same type unpacked, over their length."""
+FAR = {"Q8_0": 0.05, "Q5_0": 0.25, "Q4_0": 0.5}
+"""Distance of the final latents from those of the plain weights, over their length. Measured after
+four steps of the four cases below: 0.01 to 0.02, 0.09 to 0.14 and 0.23 to 0.32."""
 LAYOUTS = (("demo-t2v", False), ("demo-i2v", True), ("demo-ti2v", False), ("demo-ti2v", True))
 BLOCKS = PLAN.model_copy(update={"offload": "block"})
 ONE = PLAN.model_copy(update={"keep": "one"})
@@ -38,8 +39,8 @@ def latents(generate: Generate, tmp_path: Path) -> Callable[..., torch.Tensor]:
 def test_it_comes_as_near_as_its_bits_allow(
     latents: Callable[..., torch.Tensor], pack: Pack, kind: str, key: str, image: bool
 ) -> None:
-    plain = latents(key, image=image)
-    packed = latents(key, image=image, experts=pack(key, kind))
+    plain = latents(key, image=image, **NATIVE)
+    packed = latents(key, image=image, experts=pack(key, kind), **NATIVE)
     distance = float((packed - plain).norm() / plain.norm())
     assert 0 < distance < FAR[kind], distance
 

@@ -13,7 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from tests.engine.conftest import Generate, Make, Outcome
+from tests.engine.conftest import NATIVE, Generate, Make, Outcome
 from tests.engine.test_loras import matrices, write
 from tests.values import PLAN
 from wan22_app.domain.events import Cancelled, Done, Stage
@@ -23,9 +23,9 @@ from wan22_app.engine.quantized import UNUSED_S, Copies
 from wan22_app.engine.source import Disk
 
 ON_A_PROCESSOR = ("int8", "int8-dynamic", "fp8")
-FAR = {"int8": 0.12, "int8-dynamic": 0.16, "fp8": 0.17}
+FAR = {"int8": 0.12, "int8-dynamic": 0.17, "fp8": 0.25}
 """Distance of the final latents from those of bf16, over their length. Measured after four steps of
-the four cases below: 0.04 to 0.09, 0.07 to 0.12 and 0.05 to 0.13."""
+the four cases below: 0.04 to 0.06, 0.05 to 0.09 and 0.07 to 0.13."""
 LAYOUTS = (("demo-t2v", False), ("demo-i2v", True), ("demo-ti2v", False), ("demo-ti2v", True))
 BLOCKS = PLAN.model_copy(update={"offload": "block"})
 ONE = PLAN.model_copy(update={"keep": "one"})
@@ -47,8 +47,8 @@ def latents(generate: Generate, tmp_path: Path) -> Callable[..., torch.Tensor]:
 def test_it_comes_near_to_bf16(
     latents: Callable[..., torch.Tensor], kind: str, key: str, image: bool
 ) -> None:
-    plain = latents(key, image=image)
-    quantized = latents(key, image=image, quantization=kind)
+    plain = latents(key, image=image, **NATIVE)
+    quantized = latents(key, image=image, quantization=kind, **NATIVE)
     distance = float((quantized - plain).norm() / plain.norm())
     assert 0 < distance < FAR[kind], distance
 

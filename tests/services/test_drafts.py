@@ -1,5 +1,8 @@
 """Drafts from the form to the video, over the real store."""
 
+import errno
+import os
+
 import pytest
 
 from tests.services.conftest import World, done
@@ -145,3 +148,16 @@ def test_a_draft_is_told_to_take_a_share_of_the_time(
     check = world.submission().check
     assert check(person, {**FIELDS, "drafts": "False"}).seconds == pytest.approx(27.0)
     assert check(person, FIELDS).seconds == pytest.approx(5.0)
+
+
+@pytest.mark.parametrize("fault", [errno.ENOENT, errno.ENOSPC])
+def test_a_preview_that_cannot_be_kept_ends_no_draft(
+    world: World, dispatcher: Dispatcher, person: Person, drafts: Drafts, fault: int
+) -> None:
+    (job,) = submit(world, person, count="1")
+    world.latents.faults.append(OSError(fault, os.strerror(fault)))
+    drafted(world, dispatcher, job)
+    assert world.jobs.get(person, job.id).state in (JobState.QUEUED, JobState.RUNNING)
+    world.clock.advance(60)
+    drafted(world, dispatcher, job)
+    assert [draft.job.id for draft in drafts.undecided(person)] == [job.id]

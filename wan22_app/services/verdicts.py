@@ -39,8 +39,7 @@ class Verdicts:
             case Done():
                 self._publish(flight, event)
             case Drafted():
-                self.around.latents.keep_preview(job.id, event.preview)
-                self.around.jobs.draft(job.id, job.epoch)
+                self._draft(flight, event)
             case Cancelled():
                 self.around.jobs.end(job.id, job.epoch, JobState.CANCELLED)
                 # Its own, not those of a parent: they can be decoded again.
@@ -81,6 +80,21 @@ class Verdicts:
             self.around.experience.put(job.request.model, device, pixels_of(job), job.relief)
         self._learn(job, done)
         self.around.latents.forget(job.latents_id)
+
+    def _draft(self, flight: Flight, drafted: Drafted) -> None:
+        """Preview first, end second: a draft that can be decided about has something to show."""
+        job = flight.job
+        try:
+            self.around.latents.keep_preview(job.id, drafted.preview)
+        except FileNotFoundError as error:
+            self.requeue_or_set_aside(job, unpublished(error))
+            return
+        except OSError as error:
+            failed = Failed(job_id=job.id, kind="storage", problem=unpublished(error))
+            self._failed(flight, failed)
+            return
+        self._faults = 0
+        self.around.jobs.draft(job.id, job.epoch)
 
     def _learn(self, job: Job, done: Done) -> None:
         """A model that somebody has just taken away teaches nothing."""
