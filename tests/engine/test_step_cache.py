@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from tests.engine.conftest import Generate
+from tests.engine.conftest import NATIVE, Generate
 from tests.values import PLAN
 from wan22_app.domain.events import Cancelled, Stage
 from wan22_app.engine.engine import Engine
@@ -81,7 +81,7 @@ def latents_of(tmp_path: Path) -> torch.Tensor:
 def test_fewer_forwards_come_near_to_all_of_them(
     generate: Generate, engine: Engine, tmp_path: Path
 ) -> None:
-    generate("demo-t2v", steps=20)
+    generate("demo-t2v", steps=20, **NATIVE)
     exact = latents_of(tmp_path)
     assert engine._loaded is not None and engine._loaded.text is not None
     calls: list[int] = []
@@ -90,7 +90,7 @@ def test_fewer_forwards_come_near_to_all_of_them(
         for module in (engine._loaded.text.transformer, engine._loaded.text.transformer_2)
     ]
     try:
-        generate("demo-t2v", **MANY)
+        generate("demo-t2v", **MANY, **NATIVE)
     finally:
         for hook in hooks:
             hook.remove()
