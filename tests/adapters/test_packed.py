@@ -212,3 +212,19 @@ def test_a_file_says_itself_what_it_is_packed_in(
     writer.write_tensors_to_file()
     writer.close()
     assert library.entry("5b").spec.packed == "Q5_K_M"
+
+
+def test_a_name_of_the_catalogue_stays_the_catalogues(
+    library: FolderLibrary, models: Path, written: Path
+) -> None:
+    shutil.copy(written / "5b.gguf", models / "TI2V-5B.gguf")
+    assert library.entry("ti2v-5b").spec.repo, "it can still be fetched"
+    assert library.entry("ti2v-5b-gguf").ready
+
+
+def test_a_whole_pair_wins_over_a_half_of_the_same_name(
+    library: FolderLibrary, models: Path, written: Path
+) -> None:
+    put(models, written, HIGH)
+    put(models, written, HIGH, LOW, folder="whole")
+    assert library.entry(KEY).ready

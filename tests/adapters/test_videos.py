@@ -174,3 +174,16 @@ def test_a_video_is_kept_for_others_to_go_on_from(
     (broken := tmp_path / "b.mp4").write_bytes(b"x")
     with pytest.raises(UserError):
         videos.keep(broken, "a" * 64)
+
+
+def test_what_tells_no_frames_is_not_kept(videos: PyavVideos, video: Path, tmp_path: Path) -> None:
+    other = tmp_path / "a.mkv"
+    with av.open(str(video)) as old, av.open(str(other), "w") as new:
+        stream = new.add_stream_from_template(old.streams.video[0])
+        for packet in old.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                new.mux(packet)
+    with pytest.raises(UserError):
+        videos.keep(other, "a" * 64)
+    assert list((tmp_path / "scratch").iterdir()) == []

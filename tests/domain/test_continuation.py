@@ -58,3 +58,12 @@ def test_with_consent_its_size_stays() -> None:
     assert less is not None
     assert (less.width, less.height) == (128, 128)
     assert less.frames < request.frames
+
+
+def test_with_consent_something_new_is_left() -> None:
+    """Fewer frames than are given would leave nothing to write."""
+    video = VIDEO.model_copy(update={"tail": 9})
+    request = a_request(
+        DEMO_I2V, continues=video, frames=13, precision="bf16", quantization="int8"
+    )  # fmt: skip
+    assert lighter(DEMO_I2V, request, request) is None

@@ -207,3 +207,10 @@ def test_the_lossy_way_is_for_lossy_speeds_alone() -> None:
     assert eight_bit(card(8, 9)) == "native"
     found = {speed: fields_of(T2V_A14B, speed, eight_bit(SAGE))["attention"] for speed in SPEEDS}
     assert found == {"exact": "native", "balanced": "sage", "fast": "sage", "turbo": "native"}
+
+
+def test_a_default_of_quantization_is_not_for_what_is_packed() -> None:
+    standing = GenerationDefaults(quantization="int8", text_quantization="int8")
+    found = standing.fields(PACKED)
+    assert (found["quantization"], found["text_quantization"]) == ("none", "int8")
+    assert standing.fields(T2V_A14B)["quantization"] == "int8"

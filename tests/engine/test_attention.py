@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,14 @@ import torch
 from diffusers.models import attention_dispatch
 from diffusers.models.attention_dispatch import AttentionBackendName
 
-from tests.engine.conftest import Generate
+from tests.engine.conftest import Generate, Make
 from wan22_app.domain.attention import BACKENDS, MOST_ERROR, Trials, Tried
 from wan22_app.domain.catalog import Attention
+from wan22_app.domain.events import Event, Failed
 from wan22_app.domain.plan import Device
 from wan22_app.engine import attention
 from wan22_app.engine.attention import NAMES, trials, tried, use
+from wan22_app.engine.engine import Engine
 from wan22_app.engine.lean import Lean
 
 CPU = torch.device("cpu")
@@ -79,6 +82,22 @@ def test_a_way_that_passed_is_used_by_self_attention_alone(
     off = generate("demo-t2v", precision="bf16", attention="sage").done.latents_sha256
     assert off != same
     assert generate("demo-t2v", precision="bf16").done.latents_sha256 == plain, "warm, and back"
+
+
+def test_an_engine_uses_only_what_has_passed_in_its_life(work: Make, tmp_path: Path) -> None:
+    """A job may have been queued with what an upgrade has broken since."""
+    engine = Engine(tmp_path / "embeddings", attention=("flash",))
+    events: list[Event] = []
+    engine.run(
+        work("demo-t2v", precision="bf16", attention="sage"), events.append, threading.Event()
+    )
+    failed = events[-1]
+    assert isinstance(failed, Failed)
+    assert (failed.kind, failed.problem.code) == ("request", "attention_failed")
+
+
+def test_trials_that_cannot_be_kept_are_found_all_the_same(tmp_path: Path) -> None:
+    assert trials("cpu", tmp_path / "no" / "such" / "folder.json").device == "cpu"
 
 
 def test_a_transformer_is_told_for_its_self_attention() -> None:

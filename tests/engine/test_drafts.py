@@ -2,13 +2,16 @@
 
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 from PIL import Image
+from torch.nn.modules.module import register_module_forward_pre_hook
 
 from tests.engine.conftest import Generate, Make
 from wan22_app.adapters.latents import FolderLatents
-from wan22_app.domain.events import Cancelled, Drafted, Failed, Resumed, Stage
+from wan22_app.domain.events import Cancelled, Drafted, Event, Failed, Resumed, Stage
 from wan22_app.engine.engine import Engine
 
 CASES = [("demo-t2v", False), ("demo-i2v", True), ("demo-ti2v", False), ("demo-ti2v", True)]
@@ -68,9 +71,31 @@ def test_a_draft_that_cannot_be_saved_is_none(generate: Generate, tmp_path: Path
     (tmp_path / "latents.part").mkdir()
     outcome = generate("demo-t2v", until=UNTIL)
     assert isinstance(outcome.verdict, Failed)
-    assert outcome.failed.kind == "storage"
+    assert (outcome.failed.kind, outcome.failed.problem.code) == ("device", "draft_unsaved")
 
 
 def test_it_can_be_cancelled(generate: Generate) -> None:
     outcome = generate("demo-t2v", Stage.DENOISING, 1, until=3)
     assert isinstance(outcome.verdict, Cancelled)
+
+
+def test_without_colours_it_is_a_draft_all_the_same(work: Make, tmp_path: Path) -> None:
+    """Nothing could be fitted, say for want of memory: what was computed is worth no less."""
+
+    def refuse(module: torch.nn.Module, _: Any) -> None:
+        if type(module).__name__ == "WanEncoder3d":
+            raise RuntimeError("no memory for it")
+
+    engine, events = Engine(tmp_path / "embeddings"), list[Event]()
+    hook = register_module_forward_pre_hook(refuse)
+    try:
+        engine.run(work("demo-t2v", until=UNTIL, steps=STEPS), events.append, threading.Event())
+    finally:
+        hook.remove()
+    draft = events[-1]
+    assert isinstance(draft, Drafted), draft
+    with Image.open(draft.preview) as grey:
+        assert grey.convert("RGB").getextrema() == ((128, 128),) * 3
+    rest = list[Event]()
+    engine.run(work("demo-t2v", steps=STEPS), rest.append, threading.Event())
+    assert [event.step for event in rest if isinstance(event, Resumed)] == [UNTIL]

@@ -7,9 +7,10 @@ import pytest
 
 from tests.services.conftest import World, done
 from wan22_app.domain.account import Person
-from wan22_app.domain.errors import Conflict, InvalidRequest, NotFound
+from wan22_app.domain.errors import Conflict, InvalidRequest, NotFound, Problem
 from wan22_app.domain.events import Cancelled, Drafted
 from wan22_app.domain.job import Job, JobState
+from wan22_app.domain.relief import Relief
 from wan22_app.services.dispatch import Dispatcher
 from wan22_app.services.drafts import Drafts
 
@@ -69,9 +70,11 @@ def test_a_kept_one_goes_on_from_what_it_has_computed(
     with pytest.raises(NotFound):
         drafts.go_on(STRANGER, job.id, "theft")
     rest = drafts.go_on(person, job.id, "keep")
-    assert (rest.request, rest.until, rest.latents_of, rest.parent_id) == (
-        job.request, 0, job.id, job.id,
-    )  # fmt: skip
+    assert (rest.until, rest.latents_of, rest.parent_id) == (0, job.id, job.id)
+    plan = world.jobs.get(person, job.id).plan
+    assert plan is not None
+    chunk = plan.chunk
+    assert rest.request == job.request.model_copy(update={"chunk": chunk}), "rounds as it did"
     assert [draft.going_on for draft in drafts.undecided(person)] == [True]
     with pytest.raises(Conflict):
         drafts.go_on(person, job.id, "again")
@@ -161,3 +164,27 @@ def test_a_preview_that_cannot_be_kept_ends_no_draft(
     world.clock.advance(60)
     drafted(world, dispatcher, job)
     assert [draft.job.id for draft in drafts.undecided(person)] == [job.id]
+
+
+def test_another_try_of_a_draft_is_a_draft(
+    world: World, dispatcher: Dispatcher, person: Person
+) -> None:
+    (job,) = submit(world, person, count="1")
+    world.jobs.request_cancel(person, job.id)
+    again = world.retrying().again(person, job.id, "once-more")
+    assert (again.until, again.request) == (job.until, job.request)
+
+
+def test_what_a_draft_showed_to_be_needed_goes_on_with_it(
+    world: World, dispatcher: Dispatcher, person: Person, drafts: Drafts
+) -> None:
+    (job,) = submit(world, person, count="1")
+    dispatcher.tick()
+    claimed = world.jobs.get(person, job.id)
+    why = Problem(code="out_of_ram", what="It was too much.")
+    world.jobs.requeue(job.id, claimed.epoch, why, relief=Relief(chunk=512))
+    dispatcher = world.dispatcher()
+    drafted(world, dispatcher, job)
+    rest = drafts.go_on(person, job.id, "keep")
+    assert rest.relief == Relief(chunk=512)
+    assert rest.request.chunk == 512

@@ -117,16 +117,14 @@ class FolderLibrary:
 
     def _scan(self) -> Sequence[ModelEntry]:
         found: dict[str, ModelEntry] = {}
-        for folder in weights.folders(self._models):
-            entry = weights.recognised(folder)
+        folders = map(weights.recognised, weights.folders(self._models))
+        for entry in chain(folders, packed.entries(self._models, self._bases())):
             if entry is None:
                 continue
             old = found.get(entry.spec.key)
-            # The first sound folder of a kind wins over damaged ones.
+            # The first sound one of a kind wins over damaged ones.
             if old is None or (entry.ready and not old.ready):
                 found[entry.spec.key] = entry
-        for entry in packed.entries(self._models, self._bases()):
-            found.setdefault(entry.spec.key, entry)
         known = [*REAL_SPECS, *DEMO_SPECS]
         entries = [found.pop(s.key, None) or weights.missing(s, self._models) for s in known]
         return (*entries[: len(REAL_SPECS)], *found.values(), *entries[len(REAL_SPECS) :])

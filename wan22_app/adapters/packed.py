@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,7 +11,14 @@ from wan22_app.adapters import gguf_file
 from wan22_app.adapters.gguf_file import OtherModel, PackedFile, Shape
 from wan22_app.adapters.safetensors_header import BadFile
 from wan22_app.adapters.weights import REVISION_LENGTH, Base
-from wan22_app.domain.catalog import REAL_SPECS, ImageUse, ModelEntry, ModelSpec, WeightsState
+from wan22_app.domain.catalog import (
+    CATALOG,
+    REAL_SPECS,
+    ImageUse,
+    ModelEntry,
+    ModelSpec,
+    WeightsState,
+)
 from wan22_app.domain.halves import half, starred
 
 BY_CHANNELS = {16: ImageUse.NONE, 36: ImageUse.REQUIRED, 48: ImageUse.OPTIONAL}
@@ -53,15 +61,33 @@ def entries(models: Path, bases: Sequence[Base]) -> Iterator[ModelEntry]:
         groups.setdefault(starred(name, everywhere=True), {})[half(path.name) or half(name)] = path
     for name, paths in groups.items():
         try:
-            found = _Found(paths, [gguf_file.read(path) for path in paths.values()])
+            found = _Found(paths, [_read(path) for path in paths.values()])
             yield _entry(name, found, bases)
-        except OtherModel:
-            continue
+        except (OtherModel, OSError):
+            continue  # of no concern here, or gone since it was listed
         except BadFile as error:
             cure = "Fetch the file again, or another one: Wan2.2 as GGUF, Q8_0 to Q2_K."
             yield _faulty(name, Faulty(f"{_title(name)} cannot be used: {error}.", cure))
         except Faulty as fault:
             yield _faulty(name, fault)
+
+
+def _read(path: Path) -> PackedFile:
+    facts = path.stat()
+    found = _looked(path, facts.st_size, facts.st_mtime_ns)
+    if isinstance(found, PackedFile):
+        return found
+    raise found
+
+
+@lru_cache(maxsize=256)
+def _looked(path: Path, size: int, changed: int) -> PackedFile | OtherModel | BadFile:
+    """What is in a file of this size and time: a vocabulary in a header takes seconds to read."""
+    del size, changed
+    try:
+        return gguf_file.read(path)
+    except (OtherModel, BadFile) as error:
+        return error.with_traceback(None)
 
 
 def _entry(name: str, found: _Found, bases: Sequence[Base]) -> ModelEntry:
@@ -153,7 +179,8 @@ def _title(name: str) -> str:
 
 
 def _key(name: str) -> str:
-    return re.sub(r"[^a-z0-9._-]+", "-", _title(name).lower()).strip("-._") or "packed"
+    key = re.sub(r"[^a-z0-9._-]+", "-", _title(name).lower()).strip("-._") or "packed"
+    return f"{key}-gguf" if key in CATALOG else key
 
 
 def _revision(base: Base, paths: Sequence[Path]) -> str:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from wan22_app.adapters import durable
-from wan22_app.adapters.files import probe, read_recipe
+from wan22_app.adapters.files import probe, read_recipe, sha256
 from wan22_app.adapters.images import INCOMING
 from wan22_app.domain.comparison import Comparison
 from wan22_app.domain.continuation import VideoRef
@@ -72,21 +72,27 @@ class PyavVideos:
         part = self._uploads / f"{INCOMING}{uuid.uuid4().hex}.part"
         try:
             facts = probe(path)
-            digest = durable.copy(path, part)
-            part.replace(self._uploads / f"{digest}.mp4")
-            durable.sync_folder(self._uploads)
-        except (av.FFmpegError, OSError, IndexError) as error:
-            raise UserError(_unreadable(path, str(error))) from error
+            ref = VideoRef(
+                sha256=sha256(path),
+                still=still,
+                width=facts.width,
+                height=facts.height,
+                fps=round(facts.fps),
+                frames=facts.frames,
+            )
+        except (av.FFmpegError, OSError, IndexError, ValidationError) as error:
+            raise UserError(_unreadable(path, str(error)[:300])) from error
+        kept = self._uploads / f"{ref.sha256}.mp4"
+        try:
+            if not kept.is_file():
+                durable.copy(path, part)
+                part.replace(kept)
+                durable.sync_folder(self._uploads)
+        except OSError as error:
+            raise UserError(_unkept(error)) from error
         finally:
             part.unlink(missing_ok=True)
-        return VideoRef(
-            sha256=digest,
-            still=still,
-            width=facts.width,
-            height=facts.height,
-            fps=round(facts.fps),
-            frames=facts.frames,
-        )
+        return ref
 
     def kept(self, video: VideoRef) -> Path:
         path = self._uploads / f"{video.sha256}.mp4"
@@ -178,6 +184,15 @@ def refusal(code: str, detail: str = "") -> InvalidRequest:
     """The error for a reason of the gate."""
     what, cure = WORDS[code]
     return InvalidRequest(Problem(code=f"video_{code}", what=what, cure=cure, evidence=detail))
+
+
+def _unkept(error: OSError) -> Problem:
+    return Problem(
+        code="video_unkept",
+        what="The video could not be kept to go on from.",
+        cause=f"{error.strerror or type(error).__name__}.",
+        cure="Make room on the disk of the data folder.",
+    )
 
 
 def _unreadable(path: Path, why: str) -> Problem:

@@ -20,10 +20,10 @@ class VideoRef(Value):
 
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     still: str = Field(pattern=r"^[0-9a-f]{64}$")
-    width: int = Field(gt=0)
-    height: int = Field(gt=0)
-    fps: int = Field(gt=0)
-    frames: int = Field(gt=0)
+    width: int = Field(gt=0, le=8192)
+    height: int = Field(gt=0, le=8192)
+    fps: int = Field(gt=0, le=240)
+    frames: int = Field(gt=0, le=1_000_000)
     tail: Annotated[int, Field(ge=1)] = 1
 
 

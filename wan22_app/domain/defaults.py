@@ -36,4 +36,6 @@ class GenerationDefaults(Value):
         values = self.model_dump(exclude={"precision"})
         if precision != PRECISION:
             values |= {"quantization": "none", "text_quantization": "none"}
+        if spec.packed:
+            values["quantization"] = "none"
         return {"precision": precision, **values}

@@ -39,7 +39,8 @@ def lighter(
     if enough and min(width, height) >= spec.min_side:
         return request.model_copy(update={"width": width, "height": height})
     frames = (request.frames - 1) // spec.temporal * 3 // 4 * spec.temporal + 1
-    if frames < request.frames and frames >= LEAST_FRAMES * asked.frames:
+    given = asked.continues.tail if asked.continues else 0
+    if given < frames < request.frames and frames >= LEAST_FRAMES * asked.frames:
         return request.model_copy(update={"frames": frames})
     return None
 

@@ -5,10 +5,12 @@ must not take an engine along. Its result is kept in a file, for the card and th
 """
 
 import argparse
+import contextlib
 import importlib.util
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
@@ -56,8 +58,10 @@ def trials(device: str, kept: Path) -> Trials:
     tried = [_in_a_process(name, device) for name in BACKENDS] if device != "cpu" else []
     found = wanted.model_copy(update={"tried": tuple(tried)})
     part = kept.with_name(f"{kept.name}.{os.getpid()}.part")
-    part.write_text(found.model_dump_json(), encoding="utf-8")
-    part.replace(kept)
+    # What cannot be kept is only tried again; Windows refuses while somebody reads the old one.
+    with contextlib.suppress(OSError):
+        part.write_text(found.model_dump_json(), encoding="utf-8")
+        part.replace(kept)
     return found
 
 
@@ -158,6 +162,10 @@ def main() -> None:
     parser.add_argument("name", choices=BACKENDS)
     parser.add_argument("--device", default="cpu")
     args = parser.parse_args()
+    # Whoever waits for it may be killed: a library that hangs must not keep the card's memory.
+    limit = threading.Timer(PATIENCE_S, os._exit, (1,))
+    limit.daemon = True
+    limit.start()
     sys.stdout.write(tried(args.name, torch.device(args.device)).model_dump_json() + "\n")
 
 

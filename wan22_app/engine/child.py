@@ -81,8 +81,8 @@ def _serve(channel: Channel, args: argparse.Namespace) -> int:
     gc.collect()
     gc.freeze()
     use_threads(_usable_cores() - 1)
-    engine = Engine(args.embeddings, args.save_seconds, Disk(Copies(args.quantized)))
-    trials(args.device, args.attention)
+    attention = trials(args.device, args.attention).passed
+    engine = Engine(args.embeddings, args.save_seconds, Disk(Copies(args.quantized)), attention)
     channel.say(Ready(pid=os.getpid(), device=args.device, versions=versions(__version__)))
     while True:
         try:

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from PIL import Image
 
+from wan22_app.domain.attention import BACKENDS, NATIVE
+from wan22_app.domain.catalog import Attention
 from wan22_app.domain.events import Cancelled, Done, Drafted, Event, Stage
 from wan22_app.domain.generation import Geometry, geometry
 from wan22_app.domain.output import Recipe
@@ -18,7 +20,13 @@ from wan22_app.domain.work import Work
 from wan22_app.engine.decode import decode, decoder_calls
 from wan22_app.engine.denoise import denoise
 from wan22_app.engine.experts import Experts
-from wan22_app.engine.failures import BadNumbers, CannotWrite, failure
+from wan22_app.engine.failures import (
+    BadAttention,
+    BadNumbers,
+    CannotWrite,
+    NotSaved,
+    failure,
+)
 from wan22_app.engine.footage import footage, last_frames
 from wan22_app.engine.loading import (
     Key,
@@ -29,7 +37,13 @@ from wan22_app.engine.loading import (
 )
 from wan22_app.engine.picture import fitted, with_margins
 from wan22_app.engine.placement import all_home, give_back, send_home, tile_vae
-from wan22_app.engine.preview import Colours, Previews, fit_colours, kept_colours
+from wan22_app.engine.preview import (
+    Colours,
+    Previews,
+    fit_colours,
+    kept_colours,
+    write_grey,
+)
 from wan22_app.engine.progress import Brake, Progress, Stopped
 from wan22_app.engine.saved import SAVE_EVERY_S, Saved, Store, basis
 from wan22_app.engine.shelf import Shelf
@@ -46,10 +60,16 @@ class Engine:
     """Holds at most one loaded pipeline; the next job with the same key finds it warm."""
 
     def __init__(
-        self, embeddings: Path, save_every_s: float = SAVE_EVERY_S, source: Source = from_disk
+        self,
+        embeddings: Path,
+        save_every_s: float = SAVE_EVERY_S,
+        source: Source = from_disk,
+        attention: Collection[Attention] = tuple(BACKENDS),
     ) -> None:
-        """``embeddings`` is the folder where read prompts and colours of latents are kept."""
+        """``embeddings`` is the folder where read prompts and colours of latents are kept;
+        ``attention`` are the ways to compute it that may be used beside torch's own."""
         self._source = source
+        self._attention = {NATIVE, *attention}
         self._loaded: Loaded | None = None
         self._shelf = Shelf(embeddings)
         self._save_every = save_every_s
@@ -81,6 +101,8 @@ class Engine:
 
     def _make(self, work: Work, progress: Progress, brake: Brake, ram: RamWatch) -> Done | Drafted:
         _forget_peaks(work)
+        if work.plan.attention not in self._attention:
+            raise BadAttention(work.plan.attention)
         loaded = self._ready(work, progress, brake)
         loaded.chunk(work.plan.chunk)
         pipeline = loaded.pipeline(with_image=work.request.begins_with_pictures)
@@ -252,10 +274,11 @@ def _drafted(store: Store, work: Work) -> Drafted:
     """The verdict of a draft; both that it shows and that it can go on must be there."""
     saved, _ = store.read()
     if saved is None or saved.step < work.until:
-        raise CannotWrite(f"step {work.until} could not be saved: {work.latents}")
+        raise NotSaved(f"step {work.until} of {work.latents}")
     preview = _part(work, "preview")
     if not preview.is_file():
-        raise RuntimeError(f"no preview of step {work.until}: {preview}")
+        # No colours could be fitted, say: the draft can be gone on with all the same.
+        write_grey(preview)
     return Drafted(job_id=work.job_id, preview=str(preview), step=saved.step)
 
 

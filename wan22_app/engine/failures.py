@@ -38,6 +38,14 @@ class BadNumbers(Exception):
     """Latents with infinities, or with what is no number."""
 
 
+class NotSaved(Exception):
+    """What a draft has computed did not reach the disk, and without that it is none."""
+
+
+class BadAttention(Exception):
+    """The way to compute attention has not passed its trial in this engine's life."""
+
+
 class CannotWrite(Exception):
     """The staging folder refused a file; wraps the OSError."""
 
@@ -62,6 +70,11 @@ def _judge(error: BaseException, work: Work, stage: str) -> tuple[Kind, Problem]
         return "request", _bad_image(error)
     if isinstance(error, BadVideo):
         return "request", _bad_video(error)
+    if isinstance(error, BadAttention):
+        return "request", _bad_attention(error)
+    if isinstance(error, NotSaved):
+        # As what may pass: tried twice more, and not for ever.
+        return "device", _not_saved(error)
     if isinstance(error, CannotWrite):
         return "storage", _cannot_write(error)
     if stage == "loading" or isinstance(error, BadWeights | SafetensorError):
@@ -137,6 +150,25 @@ def _bad_numbers(error: BaseException, work: Work) -> Problem:
         cure="Choose bf16." if half else "Lower the LoRA's strength, the guidance or the shift.",
         field="precision" if half else "",
         evidence=_evidence(error),
+    )
+
+
+def _bad_attention(error: BaseException) -> Problem:
+    return Problem(
+        code="attention_failed",
+        what=f"Attention {error} does not work on this card any more.",
+        cause="It was tried anew, as the versions of what computes have changed.",
+        cure="Set attention to native; wan22 doctor says what was found.",
+    )
+
+
+def _not_saved(error: BaseException) -> Problem:
+    return Problem(
+        code="draft_unsaved",
+        what="What the draft has computed could not be saved.",
+        cause="The disk of the data folder is full, or the folder cannot be written.",
+        cure="Make room there, then try again.",
+        evidence=str(error),
     )
 
 

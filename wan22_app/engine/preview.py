@@ -170,6 +170,11 @@ class Previews:
                 log.warning("no preview: %s", error)
 
 
+def write_grey(path: Path) -> None:
+    """Where nothing better could be made."""
+    write(path, np.full((1, 9, 16, 3), 128, np.uint8))
+
+
 def write(path: Path, pictures: np.ndarray[Any, np.dtype[np.uint8]]) -> None:
     """Whole or not at all: a browser may be reading the one before."""
     first, *others = [Image.fromarray(picture) for picture in pictures]

@@ -49,9 +49,16 @@ class Drafts:
         """
         draft = self._finished(person, job_id)
         told = GOES_ON.format(step=draft.until, all=draft.request.steps)
+        # Another length of chunks would round otherwise, and what was computed could not be used.
+        chunk = draft.plan.chunk if draft.plan else draft.request.chunk
         new = NewJob(
-            request=draft.request, asked=draft.asked, key=key, told=told, latents_of=draft.id,
+            request=draft.request.model_copy(update={"chunk": chunk}),
+            asked=draft.asked,
+            key=key,
+            told=told,
+            latents_of=draft.id,
             parent_id=draft.id,
+            relief=draft.relief,
         )  # fmt: skip
         return self.submission.enqueue(person, new)
 

@@ -55,7 +55,9 @@ class Retrying:
     def again(self, person: Person, job_id: str, key: str) -> Job:
         """Queue what was asked for once more. Raises Conflict while the job has not ended."""
         old = self._ended(person, job_id)
-        return self._queue(person, old, NewJob(request=old.wish, key=key, told=AGAIN))
+        return self._queue(
+            person, old, NewJob(request=old.wish, key=key, told=AGAIN, until=old.until)
+        )
 
     def again_lighter(self, person: Person, job_id: str, key: str) -> Job:
         """The same with the suggested change. Raises Conflict when none is suggested any more."""
@@ -64,7 +66,9 @@ class Retrying:
         if request is None:
             raise Conflict(_no_change())
         told = AGAIN_LIGHTER.format(change=sentence(old.request, request))
-        return self._queue(person, old, NewJob(request=request, key=key, told=told))
+        return self._queue(
+            person, old, NewJob(request=request, key=key, told=told, until=old.until)
+        )
 
     def decode_again(self, person: Person, job_id: str, key: str) -> Job:
         """Queue the decoding alone, in smaller tiles where memory ran out.

@@ -31,7 +31,6 @@ from wan22_app.web.views import (
     OutputView,
     ProgressView,
     draft_view,
-    is_draft,
     job_view,
     output_view,
     progress_view,
@@ -78,17 +77,19 @@ def take(app: Services, person: Person) -> Snapshot:
     if paused:
         waiting = [v if v.held else replace(v, state_text=words.HELD_BY_QUEUE) for v in waiting]
     views = [job_view(job) for job in running]
-    # A finished job whose video was deleted has nothing left to show.
+    drafts = app.drafts.undecided(person)
+    shown = {*kept, *(draft.job.id for draft in drafts)}
+    # A finished job whose video was deleted, or a draft that is decided, has nothing left to show.
     newest = [
         job_view(job, chances=app.retrying.chances(job))
         for job in last
-        if job.state is not JobState.SUCCEEDED or job.id in kept or is_draft(job)
+        if job.state is not JobState.SUCCEEDED or job.id in shown
     ]
     return Snapshot(
         focus=focus_of(views, waiting, newest),
         running=views,
         waiting=waiting,
-        drafts=[draft_view(draft) for draft in app.drafts.undecided(person)],
+        drafts=[draft_view(draft) for draft in drafts],
         results=[output_view(output) for output in app.gallery.page(person, limit=RESULTS)],
         progress=progress(app, running[0], experience) if running else ProgressView(),
         start=words.STARTS_RESUMED if paused else start_text(ahead),

@@ -63,6 +63,7 @@ class JobView:
     cancelling: bool = False
     active: bool = False
     has_image: bool = False
+    keepable: bool = False
     video_url: str = ""
     poster_url: str = ""
     download_url: str = ""
@@ -160,8 +161,11 @@ def clock_time(moment: datetime) -> str:
     return moment.astimezone().strftime("%H:%M:%S")
 
 
-def job_view(job: Job, ahead: int = 0, chances: Chances = NO_CHANCES) -> JobView:
-    """A job as its owner sees it; ``ahead`` counts the jobs before a waiting one."""
+def job_view(
+    job: Job, ahead: int = 0, chances: Chances = NO_CHANCES, *, keepable: bool = False
+) -> JobView:
+    """A job as its owner sees it; ``ahead`` counts the jobs before a waiting one, ``keepable`` is a
+    draft that can be gone on with."""
     request, problem = job.request, job.problem
     done = job.state is JobState.SUCCEEDED and not job.until
     return JobView(
@@ -185,6 +189,7 @@ def job_view(job: Job, ahead: int = 0, chances: Chances = NO_CHANCES) -> JobView
         cancelling=job.cancel_requested,
         active=not job.state.final,
         has_image=request.begins_with_pictures,
+        keepable=keepable,
         video_url=media_url(job.id, "video") if done else "",
         poster_url=media_url(job.id, "poster") if done else "",
         download_url=media_url(job.id, "video", download=True) if done else "",
@@ -229,7 +234,7 @@ def state_text(job: Job, ahead: int) -> str:
 
 
 def is_draft(job: Job) -> bool:
-    """Whether it has ended as a draft: without a video, and not yet with one."""
+    """Whether it has ended as a draft, whatever has become of it."""
     return job.state is JobState.SUCCEEDED and job.until > 0
 
 

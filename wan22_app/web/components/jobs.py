@@ -150,14 +150,14 @@ def ended_actions(job: rx.Var[JobView]) -> tuple[rx.Component, ...]:
     is_draft = job.state == DRAFT
     return (
         rx.cond(
-            is_draft,
+            job.keepable,
             rx.icon_button(
                 rx.icon("check", size=16), on_click=StageState.keep_draft(job.id),
                 variant="soft", aria_label=words.DRAFT_KEEP, title=words.DRAFT_KEEP,
             ),
         ),
         rx.cond(
-            (job.what == "") & ~is_draft,
+            (job.what == "") & ~job.keepable,
             rx.icon_button(
                 rx.icon("rotate-cw", size=16), on_click=StageState.retry(job.id),
                 variant="soft", color_scheme="gray", aria_label=words.RETRY, title=words.RETRY,

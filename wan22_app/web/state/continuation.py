@@ -54,6 +54,7 @@ class Continuation(rx.State, mixin=True):
         tail = usual_tail(self._spec(), video.frames)
         self._set_video(video.model_copy(update={"tail": tail}))
         self._set_image(None)
+        self._set_last(None)
 
     def _set_video(self, video: VideoRef | None) -> None:
         self._continues = video
@@ -74,6 +75,9 @@ class Continuation(rx.State, mixin=True):
         raise NotImplementedError
 
     def _set_image(self, image: None) -> Any:
+        raise NotImplementedError
+
+    def _set_last(self, image: None) -> Any:
         raise NotImplementedError
 
     async def _judge(self) -> None:

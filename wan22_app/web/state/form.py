@@ -211,7 +211,7 @@ class FormState(StartImage, LastImage, Continuation, LoraList, SpeedChoice, Swit
         self._fill({**texts, "loras": loras.written(loras.chosen(request.loras))})
         self._set_image(request.image)
         self._set_last(request.last_image)
-        self._set_video(request.continues)
+        self._set_video(request.continues if self.chosen.takes_image else None)
         await self._judge()
 
     async def _start_from(self, image: ImageRef, maker: str) -> None:
@@ -225,6 +225,9 @@ class FormState(StartImage, LastImage, Continuation, LoraList, SpeedChoice, Swit
         """Go on from a video, with the settings that made it as far as the model has them."""
         await self._use(request)
         await self._take_pictures(request.model)
+        if self.model != request.model:
+            self.loras = ""
+            self._show_loras()
         self._go_on(video)
         self.seed = ""
         self._mark_choices()
@@ -282,6 +285,7 @@ class FormState(StartImage, LastImage, Continuation, LoraList, SpeedChoice, Swit
             if entry.spec.key == fields.get("model"):
                 self._choose(entry)
         self._fill(fields)
+        self._set_video(self._continues)
         await self._judge()
 
     def _fill(self, values: dict[str, str]) -> None:
@@ -382,7 +386,7 @@ class FormState(StartImage, LastImage, Continuation, LoraList, SpeedChoice, Swit
         self._fill(dict(form.texts))
         self._set_image(form.image)
         self._set_last(form.last_image)
-        self._set_video(form.continues)
+        self._set_video(form.continues if self.chosen.takes_image else None)
 
     def _show(self, error: UserError) -> None:
         """Problems of fields stand beside them, the rest above the button."""

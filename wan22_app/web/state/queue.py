@@ -57,7 +57,17 @@ def ended_views(person: Person, jobs: Sequence[Job]) -> list[JobView]:
     """Ended jobs, each with what more can be done with it; some have no video, or none any more."""
     app = services()
     kept = app.gallery.existing(person, [job.id for job in jobs])
-    views = [(job, job_view(job, chances=app.retrying.chances(job))) for job in jobs]
+    views = [
+        (
+            job,
+            job_view(
+                job,
+                chances=app.retrying.chances(job),
+                keepable=app.drafts.preview(job) is not None,
+            ),
+        )
+        for job in jobs
+    ]
     return [view if job.id in kept else replace(view, **NO_VIDEO) for job, view in views]
 
 
