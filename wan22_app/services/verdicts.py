@@ -64,13 +64,8 @@ class Verdicts:
         except UserError as error:
             self._failed(flight, Failed(job_id=job.id, kind="internal", problem=error.problem))
             return
-        except FileNotFoundError as error:
-            # Without its part there is nothing to wait for: made again, but not for ever.
-            self.requeue_or_set_aside(job, unpublished(error))
-            return
         except OSError as error:
-            failed = Failed(job_id=job.id, kind="storage", problem=unpublished(error))
-            self._failed(flight, failed)
+            self._unkept(flight, error)
             return
         self._faults = 0
         jobs.succeed(job.id, job.epoch, self._output(job, done, published))
@@ -86,15 +81,19 @@ class Verdicts:
         job = flight.job
         try:
             self.around.latents.keep_preview(job.id, drafted.preview)
-        except FileNotFoundError as error:
-            self.requeue_or_set_aside(job, unpublished(error))
-            return
         except OSError as error:
-            failed = Failed(job_id=job.id, kind="storage", problem=unpublished(error))
-            self._failed(flight, failed)
+            self._unkept(flight, error)
             return
         self._faults = 0
         self.around.jobs.draft(job.id, job.epoch)
+
+    def _unkept(self, flight: Flight, error: OSError) -> None:
+        """Without its part there is nothing to wait for: made again, but not for ever."""
+        job, why = flight.job, unpublished(error)
+        if isinstance(error, FileNotFoundError):
+            self.requeue_or_set_aside(job, why)
+        else:
+            self._failed(flight, Failed(job_id=job.id, kind="storage", problem=why))
 
     def _learn(self, job: Job, done: Done) -> None:
         """A model that somebody has just taken away teaches nothing."""
