@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import av
@@ -16,6 +17,7 @@ from wan22_app.adapters.files import check_plays
 from wan22_app.adapters.videos import PyavVideos, pictures
 from wan22_app.domain.continuation import VideoRef
 from wan22_app.domain.events import Cancelled, Done, Stage
+from wan22_app.engine import tasks
 from wan22_app.engine.footage import footage, last_frames
 
 MODELS = ("demo-i2v", "demo-ti2v")
@@ -176,3 +178,14 @@ def encoded(
             picture = av.VideoFrame.from_ndarray(frame, format="rgb24")
             container.mux(stream.encode(picture.reformat(format=pixels)))
         container.mux(stream.encode())
+
+
+@pytest.mark.parametrize(("first", "last"), [(1, 0), (5, 0), (9, 0), (5, 1)])
+def test_a14b_is_told_which_frames_are_given(first: int, last: int) -> None:
+    """Four of its channels say so for each frame of a latent frame; the first frame counts four."""
+    frames, noise = 13, torch.zeros(1, 16, 4, 2, 2)
+    mask = tasks._mask(noise, frames, first, last, SimpleNamespace(vae_scale_factor_temporal=4))
+    assert mask.shape == (1, 4, 4, 2, 2)
+    told = mask[0, :, :, 0, 0].T.flatten()[3:].tolist()
+    assert told == [1.0] * first + [0.0] * (frames - first - last) + [1.0] * last
+    assert mask[0, :, 0].min() == 1
