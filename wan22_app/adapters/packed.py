@@ -10,7 +10,14 @@ from typing import NamedTuple
 from wan22_app.adapters import gguf_file
 from wan22_app.adapters.gguf_file import OtherModel, PackedFile, Shape
 from wan22_app.adapters.safetensors_header import BadFile
-from wan22_app.adapters.weights import REVISION_LENGTH, Base
+from wan22_app.adapters.weights import (
+    I2V_CHANNELS,
+    REVISION_LENGTH,
+    TI2V_CHANNELS,
+    Base,
+    real,
+    visible,
+)
 from wan22_app.domain.catalog import (
     CATALOG,
     REAL_SPECS,
@@ -21,7 +28,11 @@ from wan22_app.domain.catalog import (
 )
 from wan22_app.domain.halves import half, starred
 
-BY_CHANNELS = {16: ImageUse.NONE, 36: ImageUse.REQUIRED, 48: ImageUse.OPTIONAL}
+BY_CHANNELS = {
+    16: ImageUse.NONE,
+    I2V_CHANNELS: ImageUse.REQUIRED,
+    TI2V_CHANNELS: ImageUse.OPTIONAL,
+}
 """Which layout takes so many channels of latents."""
 PARTS = "its VAE and text encoder"
 
@@ -47,10 +58,7 @@ class _Found(NamedTuple):
 
 def files(models: Path) -> Iterator[Path]:
     """GGUF files under the models folder, at most two levels deep."""
-    for pattern in ("*.gguf", "*/*.gguf", "*/*/*.gguf"):
-        for path in sorted(models.glob(pattern)):
-            if not any(part.startswith(".") for part in path.relative_to(models).parts):
-                yield path
+    return visible(models, "*.gguf", "*/*.gguf", "*/*/*.gguf")
 
 
 def entries(models: Path, bases: Sequence[Base]) -> Iterator[ModelEntry]:
@@ -137,7 +145,7 @@ def _layout(name: str, found: _Found) -> ModelSpec:
             "channels.",
             "Use T2V-A14B, I2V-A14B or TI2V-5B.",
         )
-    return next(spec for spec in REAL_SPECS if spec.image is image)
+    return real(image)
 
 
 def _in_order(name: str, found: _Found, layout: ModelSpec) -> Sequence[Path]:

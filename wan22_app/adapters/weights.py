@@ -31,11 +31,17 @@ REVISION_LENGTH = 12
 
 def folders(models: Path) -> Iterator[Path]:
     """Diffusers folders under the models folder, at most two levels deep."""
-    for pattern in (f"*/{INDEX}", f"*/*/{INDEX}"):
-        for index in sorted(models.glob(pattern)):
+    for index in visible(models, f"*/{INDEX}", f"*/*/{INDEX}"):
+        yield index.parent
+
+
+def visible(models: Path, *patterns: str) -> Iterator[Path]:
+    """What lies under the models folder, pattern by pattern, but for what is hidden."""
+    for pattern in patterns:
+        for path in sorted(models.glob(pattern)):
             # A dot anywhere on the way: downloads that are not complete, and what tools leave.
-            if not any(part.startswith(".") for part in index.relative_to(models).parts):
-                yield index.parent
+            if not any(part.startswith(".") for part in path.relative_to(models).parts):
+                yield path
 
 
 def recognised(folder: Path) -> ModelEntry | None:
@@ -150,13 +156,14 @@ def _layout(index: dict[str, Any], config: dict[str, Any]) -> ModelSpec | None:
     channels = int(config["in_channels"])
     second = index.get("transformer_2") or (None, None)
     if channels == TI2V_CHANNELS:
-        return _real(ImageUse.OPTIONAL)
+        return real(ImageUse.OPTIONAL)
     if second[0] is None:
         return None
-    return _real(ImageUse.REQUIRED if channels == I2V_CHANNELS else ImageUse.NONE)
+    return real(ImageUse.REQUIRED if channels == I2V_CHANNELS else ImageUse.NONE)
 
 
-def _real(image: ImageUse) -> ModelSpec:
+def real(image: ImageUse) -> ModelSpec:
+    """The catalogue's layout that takes images so."""
     return next(spec for spec in REAL_SPECS if spec.image is image)
 
 

@@ -114,8 +114,8 @@ class GenerationRequest(Value):
     frames are what the person gets; ``geometry`` says what the model makes. ``last_image`` is how
     the video ends, beside an ``image`` with which it begins. ``continues`` is in the image's place:
     the video's pictures come first, and of ``frames`` those that are given are not made anew.
-    ``step_cache`` is the relative change
-    of a prediction up to which a step takes the one before again; 0 computes each.
+    ``step_cache`` is the relative change of a prediction up to which a step takes the one before
+    again; 0 computes each.
     """
 
     model: str

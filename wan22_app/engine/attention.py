@@ -7,6 +7,7 @@ must not take an engine along. Its result is kept in a file, for the card and th
 import argparse
 import contextlib
 import importlib.util
+import math
 import os
 import subprocess
 import sys
@@ -113,7 +114,7 @@ def tried(name: Attention, device: torch.device) -> Tried:
     )
     half = [part.bfloat16() for part in (query, key, value)]
     try:
-        exact = _attend("native", query, key, value)
+        exact = _attend(NATIVE, query, key, value)
         found = _attend(name, *half).float()
     except Exception as error:
         # Missing kernels, wrong builds, cards that are too old: each library has its own way.
@@ -130,7 +131,7 @@ def tried(name: Attention, device: torch.device) -> Tried:
 
 
 def _number(value: float) -> float | None:
-    return round(value, 5) if value == value and abs(value) != float("inf") else None
+    return round(value, 5) if math.isfinite(value) else None
 
 
 def _attend(

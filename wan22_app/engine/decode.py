@@ -87,10 +87,17 @@ def _brought(vae: Any) -> Any:
 def _denormalised(vae: Any, latents: torch.Tensor) -> torch.Tensor:
     # The decoder's own type: the encoder keeps fp32 whatever the plan says.
     latents = latents.to(device=vae.device, dtype=vae.post_quant_conv.weight.dtype)
+    mean, scale = statistics(vae, latents)
+    return latents / scale + mean
+
+
+def statistics(vae: Any, like: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean and scale that latents are normalised with, each ``[1, C, 1, 1, 1]``, of a tensor's type
+    and on its device: ``(x - mean) * scale``."""
     shape = (1, vae.config.z_dim, 1, 1, 1)
-    mean = torch.tensor(vae.config.latents_mean).view(shape).to(latents.device, latents.dtype)
-    std = 1.0 / torch.tensor(vae.config.latents_std).view(shape).to(latents.device, latents.dtype)
-    return latents / std + mean
+    mean = torch.tensor(vae.config.latents_mean).view(shape).to(like.device, like.dtype)
+    scale = 1.0 / torch.tensor(vae.config.latents_std).view(shape).to(like.device, like.dtype)
+    return mean, scale
 
 
 def moments(vae: Any, latents: torch.Tensor, on_call: OnCall) -> Iterator[torch.Tensor]:

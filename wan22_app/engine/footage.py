@@ -2,12 +2,14 @@
 
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import av
 import numpy as np
 from av.bitstream import BitStreamFilterContext
+from av.container import InputContainer
 
 from wan22_app.engine.picture import Picture
 
@@ -32,32 +34,33 @@ class Footage:
 
         Raises BadVideo.
         """
-        try:
-            with av.open(str(self.path)) as container:
-                stream = container.streams.video[0]
-                encoded = BitStreamFilterContext("h264_mp4toannexb", stream)
-                for packet in container.demux(stream):
-                    if packet.size:
-                        yield from encoded.filter(packet)
-        except (av.FFmpegError, OSError, IndexError) as error:
-            raise BadVideo(f"{self.path}: {error}") from error
+        with _opened(self.path) as container:
+            stream = container.streams.video[0]
+            encoded = BitStreamFilterContext("h264_mp4toannexb", stream)
+            for packet in container.demux(stream):
+                if packet.size:
+                    yield from encoded.filter(packet)
 
     def pictures(self) -> Iterator[Picture]:
         """Its pictures as they are shown. Raises BadVideo."""
-        try:
-            with av.open(str(self.path)) as container:
-                for frame in container.decode(video=0):
-                    yield np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
-        except (av.FFmpegError, OSError, IndexError) as error:
-            raise BadVideo(f"{self.path}: {error}") from error
+        with _opened(self.path) as container:
+            for frame in container.decode(video=0):
+                yield np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
 
 
 def footage(path: Path) -> Footage:
     """Look into a file. Raises BadVideo."""
+    with _opened(path) as container:
+        stream = container.streams.video[0]
+        return Footage(path, stream.frames, parameters(stream.codec_context.extradata))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[InputContainer]:
+    """The file while it is read; whatever is wrong with it is a BadVideo."""
     try:
         with av.open(str(path)) as container:
-            stream = container.streams.video[0]
-            return Footage(path, stream.frames, parameters(stream.codec_context.extradata))
+            yield container
     except (av.FFmpegError, OSError, IndexError) as error:
         raise BadVideo(f"{path}: {error}") from error
 

@@ -13,6 +13,7 @@ from diffusers.utils.torch_utils import get_module_execution_device, randn_tenso
 from PIL import Image
 
 from wan22_app.domain.generation import Geometry
+from wan22_app.engine.decode import statistics
 
 
 class Task(Protocol):
@@ -70,16 +71,13 @@ class FromImageChannels:
 class FromImageFrame:
     """TI2V-5B: the first latent frames are the pictures themselves, at timestep 0, at every step.
 
-    ``condition`` is as long as what is given, or as all that is made.
+    ``given`` is counted from shapes: asking the mask at each forward would wait for the card.
     """
 
     start: torch.Tensor
     condition: torch.Tensor
     mask: torch.Tensor
-
-    @property
-    def given(self) -> int:
-        return int((self.mask[0, 0, :, ::2, ::2] == 0).sum())
+    given: int
 
     def model_input(self, latents: torch.Tensor) -> torch.Tensor:
         return (1 - self.mask) * self.condition + self.mask * latents
@@ -142,20 +140,16 @@ def _encoded(vae: Any, video: torch.Tensor, noise: torch.Tensor) -> torch.Tensor
     """Normalised latents of a video ``[1, 3, F, H, W]``, of the noise's type and on its device."""
     video = video.to(device=get_module_execution_device(vae), dtype=vae.dtype)
     latents = vae.encode(video).latent_dist.mode().to(device=noise.device, dtype=noise.dtype)
-    shape = (1, vae.config.z_dim, 1, 1, 1)
-    mean = torch.tensor(vae.config.latents_mean).view(shape).to(noise.device, noise.dtype)
-    scale = 1.0 / torch.tensor(vae.config.latents_std).view(shape).to(noise.device, noise.dtype)
+    mean, scale = statistics(vae, noise)
     return (latents - mean) * scale
 
 
 def _at_the_start(noise: torch.Tensor, condition: torch.Tensor) -> FromImageFrame:
     mask = torch.ones_like(noise[:, :1])
     mask[:, :, : condition.shape[2]] = 0
-    if condition.shape[2] > 1:
-        # One latent frame is spread over the others by itself; several are not.
-        rest = torch.zeros_like(noise[:, :, condition.shape[2] :])
-        condition = torch.cat([condition, rest], dim=2)
-    return FromImageFrame(noise, condition, mask)
+    given = condition[0, 0, :, ::2, ::2].numel()
+    rest = torch.zeros_like(noise[:, :, condition.shape[2] :])
+    return FromImageFrame(noise, torch.cat([condition, rest], dim=2), mask, given)
 
 
 def _mask(noise: torch.Tensor, frames: int, first: int, last: int, pipeline: Any) -> torch.Tensor:
