@@ -1,5 +1,6 @@
 """Transformers out of GGUF files: how near they come, with every placement, LoRAs and a resume."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from tests import gguf_files
 from tests.engine.conftest import NATIVE, Generate, Pack
 from tests.engine.test_loras import matrices
 from tests.engine.test_loras import write as write_lora
@@ -52,6 +54,22 @@ def test_in_halves_it_is_equal_to_the_bit(
     """The demo models' weights are halves, so nothing is lost: names and shapes are all there."""
     plain = generate(key, image=image).done.latents_sha256
     assert generate(key, image=image, experts=pack(key, "F16")).done.latents_sha256 == plain
+
+
+@pytest.mark.parametrize("kind", gguf_files.K_SCALES)
+def test_kinds_with_scales_of_scales_hold_the_numbers_that_ggufs_own_library_finds(
+    latents: Callable[..., torch.Tensor], checkpoint: Path, tmp_path: Path, kind: str
+) -> None:
+    files, plain = [], tmp_path / "plain"
+    shutil.copytree(checkpoint, plain)
+    for part in ("transformer", "transformer_2"):
+        shutil.rmtree(plain / part)
+        path = tmp_path / f"{part}-{kind}.gguf"
+        files.append(str(gguf_files.write_k(checkpoint / part, path, kind, plain / part)))
+    expected = latents("demo-t2v", folder=plain)
+    found = latents("demo-t2v", folder=checkpoint, experts=tuple(files))
+    distance = float((found - expected).norm() / expected.norm())
+    assert distance < 2e-3, distance
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp32"])
