@@ -140,7 +140,7 @@ def build_services(settings: Settings) -> Services:
     library = FolderLibrary(settings.models, settings.loras)
     images, videos = GatedImages(settings.uploads), PyavVideos(settings.uploads)
     files = FolderOutputFiles(settings.outputs, settings.staging)
-    probe, bell = NvmlProbe(settings.outputs, settings.attention), UdpBell(settings.locks)
+    probe, bell = NvmlProbe(settings.outputs, settings.trials), UdpBell(settings.locks)
     gallery = Gallery(outputs, files, clock)
     planning = Planning(probe, SqlExperienceStore(engine, clock), computing_versions())
     settings_rows = SqlSettingStore(engine)
@@ -191,7 +191,7 @@ def _inspections(settings: Settings) -> Sequence[Inspection]:
         partial(inspection.settings, config_file(), settings.origins()),
         partial(inspection.disk, settings.outputs),
         partial(inspection.database, settings.database),
-        partial(inspection.attention, settings.attention),
+        partial(inspection.attention, settings.trials),
         inspection.video_libraries,
         partial(inspection.page_builder, PROJECT),
         inspection.versions,
@@ -204,7 +204,7 @@ def build_dispatcher(settings: Settings, command: Command | None = None) -> Disp
     ``command`` starts another program than our engine that speaks its protocol.
     """
     engine = create_engine(settings.database)
-    clock, probe = SystemClock(), NvmlProbe(settings.outputs, settings.attention)
+    clock, probe = SystemClock(), NvmlProbe(settings.outputs, settings.trials)
     experience = SqlExperienceStore(engine, clock)
     device = probe.device()
     slot = "cpu" if device.kind == "cpu" else f"gpu{device.index}"
@@ -236,7 +236,7 @@ def build_dispatcher(settings: Settings, command: Command | None = None) -> Disp
 def build_monitoring(settings: Settings) -> Monitoring:
     """Wire what samples the machine's figures; one process of an installation does."""
     store = SqlFigureStore(create_engine(settings.database))
-    return Monitoring(NvmlProbe(settings.outputs, settings.attention), store, SystemClock())
+    return Monitoring(NvmlProbe(settings.outputs, settings.trials), store, SystemClock())
 
 
 def build_gallery(settings: Settings) -> Gallery:
@@ -299,6 +299,7 @@ def engine_command(settings: Settings, device: str, slot: str, lock: Path) -> Se
         *("--device", device),
         *("--embeddings", str(settings.embeddings)),
         *("--quantized", str(settings.quantized)),
-        *("--attention", str(settings.attention)),
+        *("--trials", str(settings.trials)),
+        *("--compiled", str(settings.compiled)),
         *("--idle-seconds", str(settings.idle_minutes * 60)),
     )

@@ -141,9 +141,14 @@ class Settings(BaseSettings):
         return self.outputs / ".staging"
 
     @property
-    def attention(self) -> Path:
-        """What engines have found of ways to compute attention on this machine's card."""
-        return self.data / "attention.json"
+    def trials(self) -> Path:
+        """What engines have tried on this machine's card: attention, compiled regions."""
+        return self.data / "trials.json"
+
+    @property
+    def compiled(self) -> Path:
+        """Compiled regions, by what they were compiled for."""
+        return self.data / "compiled"
 
     @property
     def uploads(self) -> Path:

@@ -12,7 +12,7 @@ import pytest
 
 from wan22_app.adapters.inspection import attention
 from wan22_app.adapters.nvml_probe import NvmlProbe
-from wan22_app.domain.attention import Trials, Tried
+from wan22_app.domain.trials import Trials, Tried
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 GIB = 1024**3
@@ -68,7 +68,7 @@ def visible(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_memory_and_disk_are_those_of_the_system(tmp_path: Path) -> None:
-    figures = NvmlProbe(tmp_path, tmp_path / "attention.json", FakeNvml()).figures(NOW)
+    figures = NvmlProbe(tmp_path, tmp_path / "trials.json", FakeNvml()).figures(NOW)
     memory, disk = psutil.virtual_memory(), shutil.disk_usage(tmp_path)
     assert 0 < figures.ram_total <= memory.total
     assert figures.disk_total == disk.total
@@ -83,14 +83,13 @@ def test_the_load_is_that_of_all_cores(tmp_path: Path, monkeypatch: pytest.Monke
     answers = iter([0.0, 37.5])
     monkeypatch.setattr(psutil, "cpu_percent", lambda: next(answers))
     assert (
-        NvmlProbe(tmp_path, tmp_path / "attention.json", FakeNvml()).figures(NOW).cpu_percent
-        == 37.5
+        NvmlProbe(tmp_path, tmp_path / "trials.json", FakeNvml()).figures(NOW).cpu_percent == 37.5
     )
 
 
 def test_the_card_tells_its_load_and_memory(tmp_path: Path) -> None:
     nvml = FakeNvml()
-    probe = NvmlProbe(tmp_path, tmp_path / "attention.json", nvml)
+    probe = NvmlProbe(tmp_path, tmp_path / "trials.json", nvml)
     figures = probe.figures(NOW)
     assert (figures.gpu_percent, figures.vram_used, figures.vram_total) == (73, 11 * GIB, 16 * GIB)
     device = probe.device()
@@ -115,7 +114,7 @@ def test_the_card_tells_its_load_and_memory(tmp_path: Path) -> None:
 def test_what_it_does_not_tell_is_none(
     tmp_path: Path, nvml: Callable[[], FakeNvml], load: float | None, memory: int | None
 ) -> None:
-    figures = NvmlProbe(tmp_path, tmp_path / "attention.json", nvml()).figures(NOW)
+    figures = NvmlProbe(tmp_path, tmp_path / "trials.json", nvml()).figures(NOW)
     assert (figures.gpu_percent, figures.vram_used) == (load, memory)
 
 
@@ -124,27 +123,29 @@ def test_a_hidden_card_is_not_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hidden: str
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", hidden)
-    probe = NvmlProbe(tmp_path, tmp_path / "attention.json", FakeNvml())
+    probe = NvmlProbe(tmp_path, tmp_path / "trials.json", FakeNvml())
     assert probe.device().kind == "cpu"
     assert probe.figures(NOW).vram_total is None
 
 
 def test_a_card_is_told_with_what_has_passed_on_it(tmp_path: Path) -> None:
-    kept = tmp_path / "attention.json"
+    kept = tmp_path / "trials.json"
     probe = NvmlProbe(tmp_path, kept, FakeNvml())
     assert probe.device().attention == ()
     name = probe.device().name
     tried = (
         Tried(name="sage", passed=True, error=0.03, times=1.82),
         Tried(name="flash", passed=False, why="flash_attn is not installed"),
+        Tried(name="regional", passed=True, error=0.003, times=1.31),
     )
     trials = Trials(device=name, versions="", tried=tried)
     kept.write_text(trials.model_dump_json())
-    assert probe.device().attention == ("sage",)
+    assert (probe.device().attention, probe.device().compilation) == (("sage",), ("regional",))
     told = {check.name: (check.level, check.what) for check in attention(kept)}
     assert told == {
-        "Attention sage": ("ok", "Passed. In eight bits, so lossy. 1.8 times as fast as native."),
+        "Attention sage": ("ok", "Passed. In eight bits, so lossy. 1.8 times as fast as without."),
         "Attention flash": ("note", "Not used: flash_attn is not installed."),
+        "Compilation regional": ("ok", "Passed. 1.3 times as fast as without."),
     }
     kept.write_text(trials.model_copy(update={"device": "another card"}).model_dump_json())
     assert probe.device().attention == (), "another card was put in"

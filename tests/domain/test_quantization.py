@@ -11,10 +11,12 @@ from wan22_app.domain.catalog import (
     GB,
     T2V_A14B,
     Attention,
+    Compilation,
     Precision,
     Quantization,
     TextQuantization,
 )
+from wan22_app.domain.compilation import compilation_refusal
 from wan22_app.domain.defaults import GenerationDefaults
 from wan22_app.domain.errors import InvalidRequest
 from wan22_app.domain.footprint import as_loaded, foresee, scale_of
@@ -199,6 +201,22 @@ def test_attention_that_has_not_passed_is_refused(
     name: Attention, precision: Precision, device: Device, code: str | None
 ) -> None:
     found = attention_refusal(name, precision, device)
+    assert (found.code if found else None) == code
+
+
+@pytest.mark.parametrize(
+    ("name", "device", "code"),
+    [
+        ("none", CPU, None),
+        ("regional", SAGE.model_copy(update={"compilation": ("regional",)}), None),
+        ("regional", SAGE, "compilation_untried"),
+        ("regional", CPU, "compilation_untried"),
+    ],
+)
+def test_compilation_that_has_not_passed_is_refused(
+    name: Compilation, device: Device, code: str | None
+) -> None:
+    found = compilation_refusal(name, device)
     assert (found.code if found else None) == code
 
 

@@ -146,6 +146,7 @@ def work(demo_models: Path, picture: Path, tmp_path: Path) -> Make:
                     "quantization": values.get("quantization", "none"),
                     "text_quantization": values.get("text_quantization", "none"),
                     "attention": values.get("attention", "native"),
+                    "compilation": values.get("compilation", "none"),
                 }
             ),
             entry=ModelEntry(

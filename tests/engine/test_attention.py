@@ -13,14 +13,15 @@ from diffusers.models import attention_dispatch
 from diffusers.models.attention_dispatch import AttentionBackendName
 
 from tests.engine.conftest import Generate, Make
-from wan22_app.domain.attention import BACKENDS, MOST_ERROR, Trials, Tried
+from wan22_app.domain.attention import BACKENDS, MOST_ERROR
 from wan22_app.domain.catalog import Attention
 from wan22_app.domain.events import Event, Failed
 from wan22_app.domain.plan import Device
-from wan22_app.engine import attention
-from wan22_app.engine.attention import NAMES, trials, tried, use
+from wan22_app.domain.trials import Trials, Tried
+from wan22_app.engine.attention import NAMES, tried, use
 from wan22_app.engine.engine import Engine
 from wan22_app.engine.lean import Lean
+from wan22_app.engine.trials import in_a_process, trials
 
 CPU = torch.device("cpu")
 
@@ -84,16 +85,17 @@ def test_a_way_that_passed_is_used_by_self_attention_alone(
     assert generate("demo-t2v", precision="bf16").done.latents_sha256 == plain, "warm, and back"
 
 
-def test_an_engine_uses_only_what_has_passed_in_its_life(work: Make, tmp_path: Path) -> None:
+@pytest.mark.parametrize("asked", [{"attention": "sage"}, {"compilation": "regional"}])
+def test_an_engine_uses_only_what_has_passed_in_its_life(
+    work: Make, tmp_path: Path, asked: dict[str, str]
+) -> None:
     """A job may have been queued with what an upgrade has broken since."""
-    engine = Engine(tmp_path / "embeddings", attention=("flash",))
+    engine = Engine(tmp_path / "embeddings", passed=("flash",))
     events: list[Event] = []
-    engine.run(
-        work("demo-t2v", precision="bf16", attention="sage"), events.append, threading.Event()
-    )
+    engine.run(work("demo-t2v", precision="bf16", **asked), events.append, threading.Event())
     failed = events[-1]
     assert isinstance(failed, Failed)
-    assert (failed.kind, failed.problem.code) == ("request", "attention_failed")
+    assert (failed.kind, failed.problem.code) == ("request", "trial_failed")
 
 
 def test_trials_that_cannot_be_kept_are_found_all_the_same(tmp_path: Path) -> None:
@@ -121,13 +123,13 @@ def test_each_is_tried_in_a_process_of_its_own() -> None:
 
 def test_a_process_that_dies_is_a_reason_against_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """A library built for another card may end it; here the device is one that is not there."""
-    found = attention._in_a_process("native", "cuda:99")
+    found = in_a_process("attention", "native", "", "cuda:99")
     assert not found.passed
     assert found.why
 
 
 def test_trials_are_kept_for_the_same_card_and_versions(tmp_path: Path) -> None:
-    kept = tmp_path / "attention.json"
+    kept = tmp_path / "trials.json"
     found = trials("cpu", kept)
     assert (found.device, found.tried) == ("cpu", ())
     assert Trials.model_validate_json(kept.read_bytes()) == found
@@ -152,4 +154,4 @@ def test_what_has_passed_is_what_may_be_used() -> None:
             Tried(name="sage", passed=True, error=0.03, times=1.8),
         ),
     )
-    assert found.passed == ("sage",)
+    assert found.attention == ("sage",)

@@ -4,14 +4,16 @@ import shutil
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
+from typing import get_args
 
 import av
 
 from wan22_app import bun
 from wan22_app.adapters.nvml_probe import read_trials
-from wan22_app.domain.attention import sentence
+from wan22_app.domain.catalog import Compilation
 from wan22_app.domain.errors import UserError
 from wan22_app.domain.health import Check
+from wan22_app.domain.trials import sentence
 
 GB = 1000**3
 LOW_DISK = 20 * GB
@@ -27,11 +29,12 @@ def video_libraries() -> Iterator[Check]:
 
 
 def attention(trials: Path) -> Iterator[Check]:
-    """What an engine has found of each way to compute attention."""
+    """What an engine has found of each way to compute attention, and of compiled regions."""
     found = read_trials(trials)
     for each in found.tried if found else ():
         level = "ok" if each.passed else "note"
-        yield Check(name=f"Attention {each.name}", level=level, what=sentence(each))
+        kind = "Compilation" if each.name in get_args(Compilation) else "Attention"
+        yield Check(name=f"{kind} {each.name}", level=level, what=sentence(each))
 
 
 def versions() -> Iterator[Check]:

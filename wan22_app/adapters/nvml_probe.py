@@ -13,20 +13,20 @@ import psutil
 import pynvml
 from pydantic import ValidationError
 
-from wan22_app.domain.attention import Trials
 from wan22_app.domain.figures import Figures
 from wan22_app.domain.plan import Device, Host
+from wan22_app.domain.trials import Trials
 
 CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 
 class NvmlProbe:
     """Probe over NVML and psutil. ``disk`` is a folder on the disk whose space counts,
-    ``attention`` the file where an engine keeps its trials."""
+    ``trials`` the file where an engine keeps its trials."""
 
-    def __init__(self, disk: Path, attention: Path, nvml: Any = pynvml):
+    def __init__(self, disk: Path, trials: Path, nvml: Any = pynvml):
         self._disk = disk
-        self._attention = attention
+        self._trials = trials
         self._nvml = nvml
         psutil.cpu_percent()  # the first answer of psutil means nothing: it has no interval yet
 
@@ -94,12 +94,14 @@ class NvmlProbe:
             capability = self._nvml.nvmlDeviceGetCudaComputeCapability(handle)
         except pynvml.NVMLError:
             return Device(kind="cpu", name=_processor())
-        trials = read_trials(self._attention)
-        known = trials is not None and trials.device == _text(name)
+        trials = read_trials(self._trials)
+        if trials is None or trials.device != _text(name):
+            trials = Trials(device=_text(name), versions="")
         return Device(
             kind="cuda",
             name=_text(name),
-            attention=trials.passed if trials is not None and known else (),
+            attention=trials.attention,
+            compilation=trials.compilation,
             driver=_text(driver),
             capability=(int(capability[0]), int(capability[1])),
             total_bytes=int(memory.total),
@@ -119,7 +121,7 @@ class NvmlProbe:
 
 
 def read_trials(path: Path) -> Trials | None:
-    """What an engine has found of attention on this machine; None before it has."""
+    """What an engine has tried on this machine; None before it has."""
     try:
         return Trials.model_validate_json(path.read_bytes())
     except (OSError, ValidationError):

@@ -13,7 +13,13 @@ from wan22_app.adapters.system import SystemSecrets
 from wan22_app.bootstrap import Services, prepare, services
 from wan22_app.cli.waiting import wait
 from wan22_app.domain.account import LOCAL_PERSON
-from wan22_app.domain.catalog import Attention, ModelSpec, Quantization, TextQuantization
+from wan22_app.domain.catalog import (
+    Attention,
+    Compilation,
+    ModelSpec,
+    Quantization,
+    TextQuantization,
+)
 from wan22_app.domain.continuation import VideoRef, usual_tail
 from wan22_app.domain.errors import InvalidRequest, Problem
 from wan22_app.domain.job import Job, JobState
@@ -38,8 +44,8 @@ NUMBERS = (
 )
 """Options that are validated with the request, so that page and command line say the same."""
 CHOSEN = ("model", "prompt", "negative-prompt", "sampler", "precision", "vae-precision",
-          "quantization", "text-quantization", "attention", "offload", "keep",
-          "may-reduce")  # fmt: skip
+          "quantization", "text-quantization", "attention", "compilation", "offload",
+          "keep", "may-reduce")  # fmt: skip
 """Options of other kinds that are fields of the request, too."""
 
 
@@ -73,6 +79,7 @@ def add_to(commands: Any) -> None:
         "--text-quantization", choices=get_args(TextQuantization), help="of the text encoder"
     )
     parser.add_argument("--attention", choices=get_args(Attention), help="sage is lossy")
+    parser.add_argument("--compilation", choices=get_args(Compilation), help="of small operations")
     parser.add_argument("--offload", choices=("auto", "none", "model", "block"))
     parser.add_argument("--keep", choices=("auto", "all", "one"), help="parts kept in memory")
     parser.add_argument(

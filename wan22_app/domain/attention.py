@@ -1,4 +1,4 @@
-"""Ways to compute attention: which there are, and which have passed their trial on a card."""
+"""Ways to compute attention: which there are, and what a card may use."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -6,7 +6,6 @@ from typing import NamedTuple
 from wan22_app.domain.catalog import Attention, Precision
 from wan22_app.domain.errors import Problem
 from wan22_app.domain.plan import Device
-from wan22_app.domain.values import Value
 
 NATIVE: Attention = "native"
 """torch's own, which every machine has; what a model's makers used."""
@@ -30,30 +29,6 @@ BACKENDS: Mapping[Attention, Backend] = {
 MOST_ERROR = {False: 0.01, True: 0.08}
 """Distance from fp32's result over its length, for exact and for lossy ways: what is further off is
 broken, not rounded."""
-
-
-class Tried(Value):
-    """What a trial has found. ``error`` is the distance from fp32's result over its length,
-    ``times`` how many times as fast as torch's own; ``why`` is what went wrong."""
-
-    name: Attention
-    passed: bool
-    error: float | None = None
-    times: float | None = None
-    why: str = ""
-
-
-class Trials(Value):
-    """All trials on one card with these versions of what computes."""
-
-    device: str
-    versions: str
-    tried: tuple[Tried, ...] = ()
-
-    @property
-    def passed(self) -> tuple[Attention, ...]:
-        """What may be used there, beside torch's own."""
-        return tuple(each.name for each in self.tried if each.passed and each.name != NATIVE)
 
 
 def attention_refusal(name: Attention, precision: Precision, device: Device) -> Problem | None:
@@ -84,12 +59,3 @@ def eight_bit(device: Device) -> Attention:
     """The lossy way that this card may use; torch's own where there is none."""
     lossy: list[Attention] = [name for name in device.attention if BACKENDS[name].lossy]
     return lossy[0] if lossy else NATIVE
-
-
-def sentence(tried: Tried) -> str:
-    """What a trial has found, for people."""
-    if not tried.passed:
-        return f"Not used: {tried.why}."
-    lossy = " In eight bits, so lossy." if BACKENDS[tried.name].lossy else ""
-    speed = f" {tried.times:.1f} times as fast as native." if tried.times else ""
-    return f"Passed.{lossy}{speed}"

@@ -18,6 +18,8 @@ Quantization = Literal["none", "int8", "int8-dynamic", "fp8", "fp8-dynamic"]
 TextQuantization = Literal["none", "int8"]
 Attention = Literal["native", "cudnn", "flash", "flash3", "xformers", "sage"]
 """How self-attention is computed; see ``attention``."""
+Compilation = Literal["none", "regional"]
+"""Of what stands between a block's matrices; see ``compilation``."""
 GIB = 1024**3
 GB = 1000**3
 

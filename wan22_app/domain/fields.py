@@ -32,6 +32,7 @@ FIELD_NAMES = {
     "quantization": "Quantization",
     "text_quantization": "Text encoder's quantization",
     "attention": "Attention",
+    "compilation": "Compilation",
     "offload": "Offload",
     "keep": "Model in memory",
     "tile": "VAE tile size",

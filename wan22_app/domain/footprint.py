@@ -67,6 +67,7 @@ def foresee(
         quantization=request.quantization,
         text_quantization=request.text_quantization,
         attention=request.attention,
+        compilation=request.compilation,
         offload=offload,
         keep=keep,
         tile=tile,

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
 from wan22_app.domain.catalog import (
     Attention,
+    Compilation,
     ImageUse,
     ModelSpec,
     Precision,
@@ -140,6 +141,7 @@ class GenerationRequest(Value):
     quantization: Quantization = "none"
     text_quantization: TextQuantization = "none"
     attention: Attention = "native"
+    compilation: Compilation = "none"
     offload: OffloadChoice = "auto"
     keep: KeepChoice = "auto"
     tile: TileChoice = "auto"

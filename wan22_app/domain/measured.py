@@ -24,7 +24,7 @@ def setup_of(request: GenerationRequest, plan: MemoryPlan) -> str:
     given = "image" if request.begins_with_pictures else "text"
     loras = f"+{len(request.loras)}" if request.loras else ""
     types = (plan.precision, plan.vae_precision, plan.quantization, plan.text_quantization,
-             plan.attention)  # fmt: skip
+             plan.attention, plan.compilation)  # fmt: skip
     other = (kind for kind in types if kind not in ("none", "native"))
     return "/".join((*other, plan.offload, plan.keep, pieces, given + loras))
 

@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field
 
 from wan22_app.domain.catalog import (
     Attention,
+    Compilation,
     Precision,
     Quantization,
     TextQuantization,
@@ -26,7 +27,8 @@ class Device(Value):
     """Where a run computes. Bytes, not GiB; a CPU has no memory of its own, and no driver.
 
     ``capability`` is the card's compute capability, as in (8, 9); ``attention`` are the ways to
-    compute it that have passed their trial there, beside torch's own.
+    compute it that have passed their trial there, beside torch's own, ``compilation`` what may be
+    compiled.
     """
 
     kind: Literal["cpu", "cuda"]
@@ -37,6 +39,7 @@ class Device(Value):
     driver: str = ""
     capability: tuple[int, int] = (0, 0)
     attention: tuple[Attention, ...] = ()
+    compilation: tuple[Compilation, ...] = ()
 
     @property
     def torch_name(self) -> str:
@@ -78,6 +81,7 @@ class Placement(Value):
     quantization: Quantization = "none"
     text_quantization: TextQuantization = "none"
     attention: Attention = "native"
+    compilation: Compilation = "none"
     offload: Offload
     keep: Keep = "all"
     tile: int | None

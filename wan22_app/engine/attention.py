@@ -1,30 +1,19 @@
-"""Tries the ways to compute attention on a card, and lets a transformer use one of them.
-
-The trial runs in a process of its own: a library built for another card or version may end it, and
-must not take an engine along. Its result is kept in a file, for the card and the versions.
-"""
+"""Ways to compute attention: the trial of one, and how a transformer is told to use it."""
 
 import argparse
-import contextlib
-import importlib.util
-import math
 import os
-import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Mapping
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from diffusers.models import attention_dispatch
-from pydantic import ValidationError
 
-from wan22_app.domain.attention import BACKENDS, MOST_ERROR, NATIVE, Trials, Tried
+from wan22_app.domain.attention import BACKENDS, MOST_ERROR, NATIVE
 from wan22_app.domain.catalog import Attention
-from wan22_app.engine.versions import device_name, libraries
+from wan22_app.domain.trials import Tried
+from wan22_app.engine.trials import PATIENCE_S, number, seconds
 
 NAMES: Mapping[Attention, str] = {
     "native": "native",
@@ -38,9 +27,6 @@ NAMES: Mapping[Attention, str] = {
 HEADS, WIDTH = 12, 128
 LENGTH = {"cuda": 8192, "cpu": 256}
 """Tokens of a trial."""
-ROUNDS = 5
-PATIENCE_S = 40.0
-"""For one trial: all of them must be over before an engine's first word is missed."""
 
 
 def use(transformer: Any, name: Attention) -> None:
@@ -48,61 +34,6 @@ def use(transformer: Any, name: Attention) -> None:
     backend = attention_dispatch.AttentionBackendName(NAMES[name])
     for block in transformer.blocks:
         block.attn1.processor._attention_backend = backend
-
-
-def trials(device: str, kept: Path) -> Trials:
-    """What is known of this card, tried now if nothing is. A processor has torch's own alone."""
-    wanted = Trials(device=device_name(device), versions=_versions())
-    known = _read(kept)
-    if known is not None and (known.device, known.versions) == (wanted.device, wanted.versions):
-        return known
-    tried = [_in_a_process(name, device) for name in BACKENDS] if device != "cpu" else []
-    found = wanted.model_copy(update={"tried": tuple(tried)})
-    part = kept.with_name(f"{kept.name}.{os.getpid()}.part")
-    # What cannot be kept is only tried again; Windows refuses while somebody reads the old one.
-    with contextlib.suppress(OSError):
-        part.write_text(found.model_dump_json(), encoding="utf-8")
-        part.replace(kept)
-    return found
-
-
-def _read(kept: Path) -> Trials | None:
-    try:
-        return Trials.model_validate_json(kept.read_bytes())
-    except (OSError, ValidationError):
-        return None
-
-
-def _versions() -> str:
-    """Of what computes: with another one everything is tried again."""
-    packages = [backend.package for backend in BACKENDS.values() if backend.package]
-    found = {**libraries(), **{name: _version(name) for name in packages}}
-    return " ".join(f"{name} {version}" for name, version in found.items() if version)
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return ""
-
-
-def _in_a_process(name: Attention, device: str) -> Tried:
-    """One trial; whatever ends its process is a reason against it."""
-    package = BACKENDS[name].package
-    if package and importlib.util.find_spec(package) is None:
-        return Tried(name=name, passed=False, why=f"{package} is not installed")
-    command = [sys.executable, "-m", "wan22_app.engine.attention", name, "--device", device]
-    try:
-        done = subprocess.run(
-            command, capture_output=True, timeout=PATIENCE_S, check=False, stdin=subprocess.DEVNULL
-        )
-    except subprocess.TimeoutExpired:
-        return Tried(name=name, passed=False, why="it took too long")
-    try:
-        return Tried.model_validate_json(done.stdout.splitlines()[-1])
-    except (ValidationError, IndexError):
-        return Tried(name=name, passed=False, why=f"its process ended with {done.returncode}")
 
 
 def tried(name: Attention, device: torch.device) -> Tried:
@@ -123,15 +54,15 @@ def tried(name: Attention, device: torch.device) -> Tried:
     most = MOST_ERROR[BACKENDS[name].lossy]
     if not distance <= most:  # which "not a number" is not, either
         why = f"its result is off by {distance:.3f} where {most} is allowed"
-        return Tried(name=name, passed=False, error=_number(distance), why=why)
+        return Tried(name=name, passed=False, error=number(distance), why=why)
+
+    def timed(way: Attention) -> float:
+        return seconds(lambda: _attend(way, *half))
+
     times = None
     if device.type == "cuda" and name != NATIVE:
-        times = round(_seconds(NATIVE, half) / _seconds(name, half), 2)
-    return Tried(name=name, passed=True, error=round(distance, 5), times=times)
-
-
-def _number(value: float) -> float | None:
-    return round(value, 5) if math.isfinite(value) else None
+        times = round(timed(NATIVE) / timed(name), 2)
+    return Tried(name=name, passed=True, error=number(distance), times=times)
 
 
 def _attend(
@@ -141,20 +72,6 @@ def _attend(
         return attention_dispatch.dispatch_attention_fn(
             query, key, value, backend=attention_dispatch.AttentionBackendName(NAMES[name])
         )
-
-
-def _seconds(name: Attention, half: list[torch.Tensor]) -> float:
-    """The quickest of a few rounds, after one to warm up."""
-    _attend(name, *half)
-    return min(_timed(lambda: _attend(name, *half)) for _ in range(ROUNDS))
-
-
-def _timed(work: Callable[[], object]) -> float:
-    torch.cuda.synchronize()
-    began = time.perf_counter()
-    work()
-    torch.cuda.synchronize()
-    return time.perf_counter() - began
 
 
 def main() -> None:

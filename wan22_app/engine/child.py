@@ -48,6 +48,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     _be_modest()
     _end_with_parent()
     os.environ.setdefault("PYTORCH_ALLOC_CONF", ALLOCATOR)
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", args.compiled)
+    # A pool of compilers would outlive an engine that is killed.
+    os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
     channel = Channel(sys.stdin.buffer, take_over_stdout())
     channel.start()
     return _serve(channel, args)
@@ -60,7 +63,8 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--embeddings", type=Path, required=True, help="folder of read prompts")
     parser.add_argument("--quantized", type=Path, required=True, help="folder of quantized copies")
-    parser.add_argument("--attention", type=Path, required=True, help="file of attention's trials")
+    parser.add_argument("--trials", type=Path, required=True, help="file of what was tried")
+    parser.add_argument("--compiled", required=True, help="folder of compiled regions")
     parser.add_argument("--idle-seconds", type=float, default=600.0)
     parser.add_argument("--save-seconds", type=float, default=30.0, help="between saved latents")
     return parser.parse_args(argv)
@@ -70,10 +74,10 @@ def _serve(channel: Channel, args: argparse.Namespace) -> int:
     for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
         os.environ[name] = "1"  # weights are fetched elsewhere; a run never waits for a network
     # Late: importing torch takes seconds and must not happen without the lock.
-    from wan22_app.engine.attention import trials
     from wan22_app.engine.engine import Engine, use_threads
     from wan22_app.engine.quantized import Copies
     from wan22_app.engine.source import Disk
+    from wan22_app.engine.trials import trials
     from wan22_app.engine.versions import versions
 
     # What the libraries brought stays for life. Looked through again at each of a run's collections
@@ -81,8 +85,9 @@ def _serve(channel: Channel, args: argparse.Namespace) -> int:
     gc.collect()
     gc.freeze()
     use_threads(_usable_cores() - 1)
-    attention = trials(args.device, args.attention).passed
-    engine = Engine(args.embeddings, args.save_seconds, Disk(Copies(args.quantized)), attention)
+    found = trials(args.device, args.trials)
+    passed = (*found.attention, *found.compilation)
+    engine = Engine(args.embeddings, args.save_seconds, Disk(Copies(args.quantized)), passed)
     channel.say(Ready(pid=os.getpid(), device=args.device, versions=versions(__version__)))
     while True:
         try:

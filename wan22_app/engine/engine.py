@@ -12,7 +12,8 @@ import torch
 from PIL import Image
 
 from wan22_app.domain.attention import BACKENDS, NATIVE
-from wan22_app.domain.catalog import Attention
+from wan22_app.domain.catalog import Attention, Compilation
+from wan22_app.domain.compilation import NOTHING
 from wan22_app.domain.events import Cancelled, Done, Drafted, Event, Stage
 from wan22_app.domain.generation import Geometry, geometry
 from wan22_app.domain.output import Recipe
@@ -21,10 +22,10 @@ from wan22_app.engine.decode import decode, decoder_calls
 from wan22_app.engine.denoise import denoise
 from wan22_app.engine.experts import Experts
 from wan22_app.engine.failures import (
-    BadAttention,
     BadNumbers,
     CannotWrite,
     NotSaved,
+    Untried,
     failure,
 )
 from wan22_app.engine.footage import footage, last_frames
@@ -64,12 +65,12 @@ class Engine:
         embeddings: Path,
         save_every_s: float = SAVE_EVERY_S,
         source: Source = from_disk,
-        attention: Collection[Attention] = tuple(BACKENDS),
+        passed: Collection[Attention | Compilation] = (*BACKENDS, "regional"),
     ) -> None:
         """``embeddings`` is the folder where read prompts and colours of latents are kept;
-        ``attention`` are the ways to compute it that may be used beside torch's own."""
+        ``passed`` is what has passed its trial in this engine's life."""
         self._source = source
-        self._attention = {NATIVE, *attention}
+        self._passed: set[str] = {NATIVE, NOTHING, *passed}
         self._loaded: Loaded | None = None
         self._shelf = Shelf(embeddings)
         self._save_every = save_every_s
@@ -101,10 +102,11 @@ class Engine:
 
     def _make(self, work: Work, progress: Progress, brake: Brake, ram: RamWatch) -> Done | Drafted:
         _forget_peaks(work)
-        if work.plan.attention not in self._attention:
-            raise BadAttention(work.plan.attention)
+        for way in (work.plan.attention, work.plan.compilation):
+            if way not in self._passed:
+                raise Untried(way)
         loaded = self._ready(work, progress, brake)
-        loaded.chunk(work.plan.chunk)
+        loaded.work_so(work.plan)
         pipeline = loaded.pipeline(with_image=work.request.begins_with_pictures)
         made = geometry(work.entry.spec, work.request)
         numbers = basis(work, libraries())

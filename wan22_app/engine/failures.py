@@ -42,8 +42,8 @@ class NotSaved(Exception):
     """What a draft has computed did not reach the disk, and without that it is none."""
 
 
-class BadAttention(Exception):
-    """The way to compute attention has not passed its trial in this engine's life."""
+class Untried(Exception):
+    """A way to compute has not passed its trial in this engine's life."""
 
 
 class CannotWrite(Exception):
@@ -70,8 +70,8 @@ def _judge(error: BaseException, work: Work, stage: str) -> tuple[Kind, Problem]
         return "request", _bad_image(error)
     if isinstance(error, BadVideo):
         return "request", _bad_video(error)
-    if isinstance(error, BadAttention):
-        return "request", _bad_attention(error)
+    if isinstance(error, Untried):
+        return "request", _untried(error)
     if isinstance(error, NotSaved):
         # As what may pass: tried twice more, and not for ever.
         return "device", _not_saved(error)
@@ -153,12 +153,12 @@ def _bad_numbers(error: BaseException, work: Work) -> Problem:
     )
 
 
-def _bad_attention(error: BaseException) -> Problem:
+def _untried(error: BaseException) -> Problem:
     return Problem(
-        code="attention_failed",
-        what=f"Attention {error} does not work on this card any more.",
+        code="trial_failed",
+        what=f"What was asked for does not work on this card any more: {error}.",
         cause="It was tried anew, as the versions of what computes have changed.",
-        cure="Set attention to native; wan22 doctor says what was found.",
+        cure="Set attention to native and compilation to none; wan22 doctor says what was found.",
     )
 
 

@@ -17,6 +17,9 @@ from typing import Any, NamedTuple
 import torch
 from diffusers.models.transformers import transformer_wan
 
+from wan22_app.domain.plan import Placement
+from wan22_app.engine.regions import EAGER, REGIONS, Norm, Regions
+
 Tensor = torch.Tensor
 
 
@@ -34,6 +37,7 @@ class Modulation:
 
     rows: Tensor
     spans: tuple[Span, ...]
+    regions: Regions = EAGER
 
     def of(self, block: Any, span: Span) -> tuple[Tensor, ...]:
         """Shift, scale and gate of the attention, then of the feed-forward, each ``[B, 1, D]``."""
@@ -50,7 +54,8 @@ class Lean:
 
     def __init__(self, transformer: Any, chunk: int):
         self.chunk = chunk
-        """Tokens at a time. May be changed between forwards."""
+        """Tokens at a time. May be changed between forwards, as ``regions`` may."""
+        self.regions = EAGER
         for block in transformer.blocks:
             if hasattr(block, "_diffusers_hook"):
                 raise RuntimeError("wrapped already: the lean forward would never be called")
@@ -58,6 +63,10 @@ class Lean:
                 raise NotImplementedError("fused projections and Wan2.1's image branch")
             block.forward = MethodType(forward_block, block)
         transformer.forward = MethodType(self._forward, transformer)
+
+    def follow(self, plan: Placement) -> None:
+        """Work from now on as this plan says."""
+        self.chunk, self.regions = plan.chunk, REGIONS[plan.compilation]()
 
     def _forward(
         self,
@@ -80,7 +89,7 @@ class Lean:
             timestep_seq_len=len(timestep),
         )
         spans = tuple(_spans(tokens.shape[1], given, len(timestep), self.chunk))
-        modulation = Modulation(projected.unflatten(2, (6, -1)), spans)
+        modulation = Modulation(projected.unflatten(2, (6, -1)), spans, self.regions)
         for block in transformer.blocks:
             tokens = block(tokens, text, modulation, rotary)
         parts = [_project(transformer, tokens, times, span) for span in spans]
@@ -107,28 +116,24 @@ def forward_block(
     del key, value
     words = _words(block.attn2, text)
     for span in modulation.spans:
-        _attend_text(block, hidden, words, span)
+        _attend_text(block, hidden, words, modulation, span)
         _feed_forward(block, hidden, modulation, span)
     return hidden
-
-
-def _modulated(norm: Any, part: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
-    return (norm(part.float()) * (1 + scale) + shift).type_as(part)
 
 
 def _keys(
     block: Any, hidden: Tensor, modulation: Modulation, rotary: tuple[Tensor, Tensor]
 ) -> tuple[Tensor, Tensor]:
     """Keys and values of the whole sequence, ``[B, L, heads, D / heads]``."""
-    attention = block.attn1
+    attention, regions, norm = block.attn1, modulation.regions, Norm.of(block.norm1)
     shape = (*hidden.shape[:2], attention.heads, hidden.shape[2] // attention.heads)
     key, value = hidden.new_empty(shape), hidden.new_empty(shape)
     for span in modulation.spans:
         here = slice(span.start, span.end)
         shift, scale = modulation.of(block, span)[:2]
-        part = _modulated(block.norm1, hidden[:, here], shift, scale)
-        key[:, here] = _rotated(_heads(attention.norm_k(attention.to_k(part)), attention),
-                                rotary, here)  # fmt: skip
+        part = regions.modulated(hidden[:, here], norm, shift, scale)
+        heads = _heads(attention.norm_k(attention.to_k(part)), attention)
+        key[:, here] = regions.rotated(heads, *_turns(rotary, here))
         value[:, here] = _heads(attention.to_v(part), attention)
     return key, value
 
@@ -142,12 +147,13 @@ def _attend_self(
     rotary: tuple[Tensor, Tensor],
     span: Span,
 ) -> None:
-    attention, here = block.attn1, slice(span.start, span.end)
+    attention, regions, here = block.attn1, modulation.regions, slice(span.start, span.end)
     shift, scale, gate = modulation.of(block, span)[:3]
     part = hidden[:, here]
-    query = attention.norm_q(attention.to_q(_modulated(block.norm1, part, shift, scale)))
-    found = _attend(attention, _rotated(_heads(query, attention), rotary, here), key, value)
-    hidden[:, here] = (part.float() + attention.to_out[0](found) * gate).type_as(part)
+    query = attention.to_q(regions.modulated(part, Norm.of(block.norm1), shift, scale))
+    heads = _heads(attention.norm_q(query), attention)
+    found = _attend(attention, regions.rotated(heads, *_turns(rotary, here)), key, value)
+    hidden[:, here] = regions.gated(part, attention.to_out[0](found), gate)
 
 
 def _words(attention: Any, text: Tensor) -> tuple[Tensor, Tensor]:
@@ -156,32 +162,29 @@ def _words(attention: Any, text: Tensor) -> tuple[Tensor, Tensor]:
     return _heads(key, attention), _heads(attention.to_v(text), attention)
 
 
-def _attend_text(block: Any, hidden: Tensor, words: tuple[Tensor, Tensor], span: Span) -> None:
+def _attend_text(
+    block: Any, hidden: Tensor, words: tuple[Tensor, Tensor], modulation: Modulation, span: Span
+) -> None:
     attention, part = block.attn2, hidden[:, span.start : span.end]
-    query = attention.norm_q(attention.to_q(block.norm2(part.float()).type_as(part)))
+    query = attention.norm_q(attention.to_q(modulation.regions.normed(part, Norm.of(block.norm2))))
     part += attention.to_out[0](_attend(attention, _heads(query, attention), *words))
 
 
 def _feed_forward(block: Any, hidden: Tensor, modulation: Modulation, span: Span) -> None:
-    here = slice(span.start, span.end)
+    here, regions = slice(span.start, span.end), modulation.regions
     shift, scale, gate = modulation.of(block, span)[3:]
     part = hidden[:, here]
-    out = block.ffn(_modulated(block.norm3, part, shift, scale))
-    hidden[:, here] = (part.float() + out.float() * gate).type_as(part)
+    out = block.ffn(regions.modulated(part, Norm.of(block.norm3), shift, scale))
+    hidden[:, here] = regions.gated(part, out, gate)
 
 
 def _heads(flat: Tensor, attention: Any) -> Tensor:
     return flat.unflatten(2, (attention.heads, -1))
 
 
-def _rotated(part: Tensor, rotary: tuple[Tensor, Tensor], here: slice) -> Tensor:
-    """Rotary position embedding of a stretch of the sequence."""
-    cos, sin = rotary[0][:, here, :, 0::2], rotary[1][:, here, :, 1::2]
-    even, odd = part.unflatten(-1, (-1, 2)).unbind(-1)
-    turned = torch.empty_like(part)
-    turned[..., 0::2] = even * cos - odd * sin
-    turned[..., 1::2] = even * sin + odd * cos
-    return turned
+def _turns(rotary: tuple[Tensor, Tensor], here: slice) -> tuple[Tensor, Tensor]:
+    """Cosines and sines of a stretch of the sequence."""
+    return rotary[0][:, here, :, 0::2], rotary[1][:, here, :, 1::2]
 
 
 def _attend(attention: Any, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
@@ -203,7 +206,8 @@ def _project(transformer: Any, tokens: Tensor, times: Tensor, span: Span) -> Ten
     part = tokens[:, span.start : span.end]
     table = transformer.scale_shift_table.to(times.device)
     shift, scale = (table + times[:, span.row].unsqueeze(1)).chunk(2, dim=1)
-    return transformer.proj_out(_modulated(transformer.norm_out, part, shift, scale))
+    norm = Norm.of(transformer.norm_out)
+    return transformer.proj_out(EAGER.modulated(part, norm, shift, scale))
 
 
 def _unpatched(tokens: Tensor, shape: torch.Size, patch: tuple[int, int, int]) -> Tensor:

@@ -77,10 +77,10 @@ class Loaded:
     forwards: dict[str, Lean]
     source: Source
 
-    def chunk(self, tokens: int) -> None:
-        """Let the transformers work on so many tokens at a time."""
+    def work_so(self, plan: MemoryPlan) -> None:
+        """Let the transformers work on so many tokens at a time, compiled or not."""
         for forward in self.forwards.values():
-            forward.chunk = tokens
+            forward.follow(plan)
 
     def bring(self, name: str, plan: MemoryPlan) -> None:
         """Read an expert from the disk and put it in the first one's place.
@@ -141,6 +141,7 @@ def _load_expert(
     """A transformer with our forward, guarded and placed, in this order: offload wraps both."""
     module = source(entry, name, plan)
     forward = Lean(module, plan.chunk)
+    forward.follow(plan)
     brake.guard(module.blocks)
     place_transformer(module, plan)
     return module, forward

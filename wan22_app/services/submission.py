@@ -7,6 +7,7 @@ from wan22_app.domain import drafts, loras
 from wan22_app.domain.account import Person
 from wan22_app.domain.attention import attention_refusal
 from wan22_app.domain.catalog import ModelEntry
+from wan22_app.domain.compilation import compilation_refusal
 from wan22_app.domain.defaults import GenerationDefaults
 from wan22_app.domain.errors import (
     InvalidRequest,
@@ -249,8 +250,10 @@ def until_of(fields: Mapping[str, object], request: GenerationRequest) -> int:
 
 def _unable(request: GenerationRequest, device: Device) -> Problem | None:
     """What this machine cannot compute."""
-    return device_refusal(request.quantization, device) or attention_refusal(
-        request.attention, request.precision, device
+    return (
+        device_refusal(request.quantization, device)
+        or attention_refusal(request.attention, request.precision, device)
+        or compilation_refusal(request.compilation, device)
     )
 
 

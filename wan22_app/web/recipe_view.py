@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from wan22_app.domain.attention import BACKENDS, NATIVE
 from wan22_app.domain.catalog import DEMO_SPECS
+from wan22_app.domain.compilation import NOTHING
 from wan22_app.domain.generation import GenerationRequest, LoraRef
 from wan22_app.domain.output import Output, Recipe
 from wan22_app.domain.plan import Placement
@@ -152,6 +153,8 @@ def _wish(request: GenerationRequest) -> Iterator[RecipeLine]:
         lossy = BACKENDS[request.attention].lossy
         told = words.RECIPE_LOSSY.format(kind=request.attention) if lossy else request.attention
         yield RecipeLine(words.ATTENTION, told)
+    if request.compilation != NOTHING:
+        yield RecipeLine(words.COMPILATION, request.compilation)
     for name, kind in quantized.items():
         if kind != "none":
             yield RecipeLine(name, words.RECIPE_LOSSY.format(kind=kind))

@@ -4,7 +4,7 @@ from typing import get_args
 
 import reflex as rx
 
-from wan22_app.domain.catalog import Attention, Quantization, TextQuantization
+from wan22_app.domain.catalog import Attention, Compilation, Quantization, TextQuantization
 from wan22_app.web import words
 from wan22_app.web.choices import ModelView
 from wan22_app.web.components.continuation import continued_field
@@ -187,6 +187,7 @@ def advanced() -> rx.Component:
             choice("quantization", words.QUANTIZATION, list(get_args(Quantization))),
             choice("text_quantization", words.TEXT_QUANTIZATION, list(get_args(TextQuantization))),
             choice("attention", words.ATTENTION, list(get_args(Attention))),
+            choice("compilation", words.COMPILATION, list(get_args(Compilation))),
             choice("offload", words.OFFLOAD, ["auto", "none", "model", "block"]),
             choice("keep", words.PARTS_KEPT, ["auto", "all", "one"]),
             number("tile", words.TILE),

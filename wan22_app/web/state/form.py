@@ -30,7 +30,7 @@ from wan22_app.web.verdict import VerdictView, problems_text, verdict_view, with
 TEXT_FIELDS = (
     "prompt", "negative_prompt", "width", "height", "frames", "fps", "steps", "guidance",
     "guidance_low", "shift", "sampler", "step_cache", "seed", "precision", "vae_precision",
-    "quantization", "text_quantization", "attention", "offload", "keep",
+    "quantization", "text_quantization", "attention", "compilation", "offload", "keep",
     "tile", "chunk", "may_reduce", "loras", "count", "drafts",
 )  # fmt: skip
 LONGEST = 5000
@@ -59,6 +59,7 @@ class FormState(StartImage, LastImage, Continuation, LoraList, SpeedChoice, Swit
     quantization: str = "none"
     text_quantization: str = "none"
     attention: str = "native"
+    compilation: str = "none"
     offload: str = "auto"
     keep: str = "auto"
     tile: str = "auto"
@@ -265,6 +266,7 @@ class FormState(StartImage, LastImage, Continuation, LoraList, SpeedChoice, Swit
             "sampler": "unipc",
             "step_cache": 0,
             "attention": "native",
+            "compilation": "none",
             **self._standing.fields(spec),
         }
         self._fill({name: str(value) for name, value in defaults.items()})

@@ -6,11 +6,11 @@ from typing import Any
 import reflex as rx
 
 from wan22_app.bootstrap import services
-from wan22_app.domain import loras, speed
+from wan22_app.domain import speed
 from wan22_app.domain.attention import eight_bit
 from wan22_app.domain.catalog import ModelSpec
-from wan22_app.domain.errors import UserError
 from wan22_app.domain.plan import Device
+from wan22_app.services.fitting import distilled
 from wan22_app.web import words
 from wan22_app.web.security import Policy, policy
 from wan22_app.web.state.lora_list import LoraRow
@@ -39,26 +39,13 @@ class SpeedChoice(rx.State, mixin=True):
             return
         rows = [row for row in self.lora_rows if not speed.is_distilled(row.name)]
         if wanted == "turbo":
-            found = speed.only_distilled(await asyncio.to_thread(self._fitting))
+            library, offers = services().library, list(self.lora_offers)
+            entry = await asyncio.to_thread(library.entry, self.model)
+            found = await asyncio.to_thread(distilled, library, entry, offers)
             rows = [*rows, LoraRow(found, "1")] if found else list(self.lora_rows)
         device = await asyncio.to_thread(services().probe.device)
         self._fill(speed.fields_of(self._spec(), wanted, eight_bit(device)))
         await self._list_loras(rows)
-
-    def _fitting(self) -> list[str]:
-        """Distilled LoRAs of the folder that the chosen model can use."""
-        library = services().library
-        entry, files = library.entry(self.model), library.loras()
-
-        def fits(name: str) -> bool:
-            try:
-                for ref in loras.references([loras.Choice(name)], files):
-                    library.check_lora(entry, ref)
-            except UserError:
-                return False
-            return True
-
-        return [name for name in filter(speed.is_distilled, self.lora_offers) if fits(name)]
 
     async def _mark_speed(self, fields: dict[str, str], device: Device) -> None:
         """Which speed the typed fields amount to, and which there are."""

@@ -58,6 +58,7 @@ VAE_PRECISION = "Decoder precision"
 QUANTIZATION = "Quantization"
 TEXT_QUANTIZATION = "Text encoder"
 ATTENTION = "Attention"
+COMPILATION = "Compilation"
 PARTS_KEPT = "Model in memory"
 CHUNK = "Chunk of tokens"
 LORA = "LoRA"
@@ -80,6 +81,7 @@ HINTS = {
     "quantization": "weights in eight bits: lossy",
     "text_quantization": "its own quantization",
     "attention": "others than native are tried first; sage is lossy",
+    "compilation": "small operations in one: faster, tried first",
     "step_cache": "0 is off; 0.1 skips what hardly changes: lossy",
     "tile": "auto, or pixels: smaller needs less memory",
     "chunk": "auto, or tokens: fewer need less memory",
