@@ -18,10 +18,11 @@ from wan22_app.domain.catalog import Attention
 from wan22_app.domain.events import Event, Failed
 from wan22_app.domain.plan import Device
 from wan22_app.domain.trials import Trials, Tried
+from wan22_app.domain.watch import STARTING_S
 from wan22_app.engine.attention import NAMES, tried, use
 from wan22_app.engine.engine import Engine
 from wan22_app.engine.lean import Lean
-from wan22_app.engine.trials import in_a_process, trials
+from wan22_app.engine.trials import PATIENCE_S, in_a_process, trials
 
 CPU = torch.device("cpu")
 
@@ -119,6 +120,10 @@ def test_each_is_tried_in_a_process_of_its_own() -> None:
     command = [sys.executable, "-m", "wan22_app.engine.attention", "native", "--device", "cpu"]
     done = subprocess.run(command, capture_output=True, check=True)
     assert Tried.model_validate_json(done.stdout.splitlines()[-1]).passed
+
+
+def test_an_engines_first_word_is_not_missed_where_every_trial_hangs() -> None:
+    assert (len(BACKENDS) + 1) * PATIENCE_S < STARTING_S - 30, "30 s for torch itself"
 
 
 def test_a_process_that_dies_is_a_reason_against_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,7 @@ from wan22_app.domain.trials import Trials, Tried
 from wan22_app.engine.versions import device_name, libraries
 
 ROUNDS = 5
-PATIENCE_S = 40.0
+PATIENCE_S = 35.0
 """For one trial: all of them must be over before an engine's first word is missed."""
 COMPILER = "triton"
 
