@@ -216,7 +216,7 @@ class Making:
             return WanTransformer3DModel.from_pretrained(finished, torch_dtype=torch.float32)
         expert: Any = WanTransformer3DModel.from_config(self.trunk.config)
         expert.load_state_dict(self.trunk.state_dict())
-        stage = self._stage(f"t2v-{name}", {"high": 19000, "low": 13000}[name], 1.5e-3)
+        stage = self._stage(f"t2v-{name}", {"high": 19000, "low": 16000}[name], 1.5e-3)
         self._train(stage, expert, self._t2v_clips, flow.from_text, batch=24,
                     sigmas=self._sigmas(name, DEMO_T2V))  # fmt: skip
         return expert

@@ -20,7 +20,7 @@ Pixels = NDArray[np.float32]
 class Settings:
     """How a video is sampled; the demo entries' own defaults."""
 
-    steps: int = 8
+    steps: int = 16
     guidance: float = 3.0
     width: int = 128
     height: int = 128

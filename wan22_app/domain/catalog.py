@@ -277,7 +277,7 @@ def _demo(real: ModelSpec, key: str) -> ModelSpec:
             "name": f"Demo {real.task.upper()}",
             "demo": True,
             "repo": "",
-            "steps": 8,
+            "steps": 16,
             "shift": 8.0,
             "guidance": 3.0,
             "guidance_low": None if real.guidance_low is None else 3.0,
