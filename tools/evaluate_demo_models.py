@@ -19,7 +19,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import numpy as np
 import torch
-from diffusers import WanImageToVideoPipeline, WanPipeline
+from diffusers import AutoencoderKLWan, WanImageToVideoPipeline, WanPipeline
 
 from tools.demo.language import Told, tell
 from tools.demo.measure import pixels, psnr
@@ -40,7 +40,8 @@ NATIVE = DEMO_T2V.size
 
 @dataclass(frozen=True)
 class Part:
-    """One row of the table. ``given`` is what frames the model gets: none, first, or both."""
+    """One row of the table. ``given`` is what frames the model gets: none, first, first and last;
+    or all, which the VAE alone encodes and decodes."""
 
     name: str
     spec: ModelSpec
@@ -58,6 +59,8 @@ PARTS = (
     Part("I2V, first and last frame", DEMO_I2V, NATIVE, 0.2, ("first", "last")),
     Part("TI2V, text", DEMO_TI2V, NATIVE, 0.2),
     Part("TI2V, first frame", DEMO_TI2V, NATIVE, 0.2, ("first",)),
+    Part("VAE of T2V and I2V", DEMO_T2V, NATIVE, 0.2, ("all",)),
+    Part("VAE of TI2V", DEMO_TI2V, NATIVE, 0.2, ("all",)),
 )
 
 
@@ -100,7 +103,7 @@ def measured(part: Part, models: Path, count: int, seed: int) -> dict[str, Any]:
         cut = video[:, rows, columns]
         whole.add(cut, told, margin)
         (single if len(told.things) == 1 else pair).add(cut, told, margin)
-        if part.given:
+        if "first" in part.given:
             clip = pixels_of(scene)
             ratios.append(psnr(video[0], clip[0]))
             last_ratios.append(psnr(video[-1], clip[-1]))
@@ -124,7 +127,7 @@ def videos(
 ) -> Iterator[tuple[Scene, Told, Pixels]]:
     """Scene, what was told of it, and the video for each prompt."""
     workshop = Workshop(folder, seed, print)
-    pipeline = load(part, folder)
+    model = load(part, folder)
     settings = Settings(
         steps=part.spec.steps,
         guidance=part.spec.guidance,
@@ -140,20 +143,32 @@ def videos(
             prompt, said = tell(chance, scenes[-1], omit=0)
             prompts.append(prompt)
             told.append(said)
-        if part.given:
+        if "all" in part.given:
+            made_videos = [through(model, scene) for scene in scenes]
+        elif part.given:
             made_videos = [
-                sample_from(pipeline, prompt, number, settings, *given(part, scene))
+                sample_from(model, prompt, number, settings, *given(part, scene))
                 for prompt, number, scene in zip(prompts, numbers, scenes, strict=True)
             ]
         else:
-            made_videos = sample(pipeline, prompts, numbers, settings)
+            made_videos = sample(model, prompts, numbers, settings)
         yield from zip(scenes, told, made_videos, strict=True)
 
 
 def load(part: Part, folder: Path) -> Any:
-    """The pipeline of the part, in single precision."""
+    """The pipeline of the part, or its VAE, in single precision."""
+    if "all" in part.given:
+        return AutoencoderKLWan.from_pretrained(folder / "vae", torch_dtype=torch.float32)
     kind = WanImageToVideoPipeline if part.given else WanPipeline
     return kind.from_pretrained(folder, torch_dtype=torch.float32, local_files_only=True)
+
+
+@torch.no_grad()
+def through(vae: Any, scene: Scene) -> Pixels:
+    """The drawn clip, encoded and decoded."""
+    clip = render(scene, DEMO_T2V.frames)[None]
+    latents = vae.encode(clip).latent_dist.mode()
+    return pixels(vae.decode(latents, return_dict=False)[0][0].clamp(-1, 1))
 
 
 def given(part: Part, scene: Scene) -> list[Pixels]:
