@@ -121,7 +121,7 @@ def test_a_draft_before_it_takes_a_share_of_the_time(
     experienced: World, forecast: Forecast, person: Person, add: Add
 ) -> None:
     request = a_request(width=128, height=128)
-    draft = experienced.jobs.add(person, NewJob(request=request, key="draft", until=2), 100)
+    draft = experienced.jobs.add(person, NewJob(request=request, key="draft", until=4), 100)
     second = add("2")
     run(experienced, draft)
-    assert starts(experienced, forecast, person) == {second.id: 60 * 2 / request.steps}
+    assert starts(experienced, forecast, person) == {second.id: 60 * 4 / request.steps}
