@@ -85,6 +85,6 @@ def test_it_passes_its_trial_in_a_process_of_its_own() -> None:
 def test_what_cannot_be_compiled_is_a_reason_and_no_crash(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch._inductor.config.cpp.cxx", ("no-such-compiler",))
     torch.compiler.reset()
-    found = tried(torch.device("cpu"))
+    found = tried("regional", torch.device("cpu"))
     assert not found.passed
     assert found.why

@@ -1,9 +1,5 @@
 """Ways to compute attention: the trial of one, and how a transformer is told to use it."""
 
-import argparse
-import os
-import sys
-import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,7 +9,7 @@ from diffusers.models import attention_dispatch
 from wan22_app.domain.attention import BACKENDS, MOST_ERROR, NATIVE
 from wan22_app.domain.catalog import Attention
 from wan22_app.domain.trials import Tried
-from wan22_app.engine.trials import PATIENCE_S, number, seconds
+from wan22_app.engine.trials import answer, judged, seconds
 
 NAMES: Mapping[Attention, str] = {
     "native": "native",
@@ -46,23 +42,18 @@ def tried(name: Attention, device: torch.device) -> Tried:
     half = [part.bfloat16() for part in (query, key, value)]
     try:
         exact = _attend(NATIVE, query, key, value)
-        found = _attend(name, *half).float()
+        found = _attend(name, *half)
     except Exception as error:
         # Missing kernels, wrong builds, cards that are too old: each library has its own way.
         return Tried(name=name, passed=False, why=f"{type(error).__name__}: {error}"[:200])
-    distance = float((found - exact).norm() / exact.norm())
-    most = MOST_ERROR[BACKENDS[name].lossy]
-    if not distance <= most:  # which "not a number" is not, either
-        why = f"its result is off by {distance:.3f} where {most} is allowed"
-        return Tried(name=name, passed=False, error=number(distance), why=why)
+    verdict = judged(name, found, exact, MOST_ERROR[BACKENDS[name].lossy])
+    if not verdict.passed or device.type != "cuda" or name == NATIVE:
+        return verdict
 
     def timed(way: Attention) -> float:
         return seconds(lambda: _attend(way, *half))
 
-    times = None
-    if device.type == "cuda" and name != NATIVE:
-        times = round(timed(NATIVE) / timed(name), 2)
-    return Tried(name=name, passed=True, error=number(distance), times=times)
+    return verdict.model_copy(update={"times": round(timed(NATIVE) / timed(name), 2)})
 
 
 def _attend(
@@ -74,18 +65,5 @@ def _attend(
         )
 
 
-def main() -> None:
-    """Try one way and print what was found."""
-    parser = argparse.ArgumentParser(prog="wan22_app.engine.attention")
-    parser.add_argument("name", choices=BACKENDS)
-    parser.add_argument("--device", default="cpu")
-    args = parser.parse_args()
-    # Whoever waits for it may be killed: a library that hangs must not keep the card's memory.
-    limit = threading.Timer(PATIENCE_S, os._exit, (1,))
-    limit.daemon = True
-    limit.start()
-    sys.stdout.write(tried(args.name, torch.device(args.device)).model_dump_json() + "\n")
-
-
 if __name__ == "__main__":
-    main()
+    answer("wan22_app.engine.attention", BACKENDS, tried)

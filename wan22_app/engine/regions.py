@@ -5,22 +5,19 @@ reads and writes them once. Matrices, attention, and all that offload, quantizat
 around them stay outside, so a compiled region works with every placement and is compiled once.
 """
 
-import argparse
-import os
-import sys
-import threading
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.fx.experimental import _config
 from torch.nn import functional
 
 from wan22_app.domain.catalog import Compilation
 from wan22_app.domain.compilation import MOST_ERROR
 from wan22_app.domain.trials import Tried
-from wan22_app.engine.trials import PATIENCE_S, number, seconds
+from wan22_app.engine.trials import answer, judged, seconds
 
 LENGTH = {"cuda": 8192, "cpu": 256}
 """Tokens of a trial."""
@@ -85,6 +82,8 @@ EAGER = Regions(modulated, normed, gated, rotated)
 @cache
 def compiled() -> Regions:
     """Compiled at their first use, for sequences of any length."""
+    # Lengths that happen to be equal at first would be taken to be equal for ever.
+    _config.use_duck_shape = False
     fused: list[Any] = [torch.compile(each, dynamic=True) for each in EAGER]
     return Regions(*fused)
 
@@ -96,7 +95,7 @@ REGIONS: Mapping[Compilation, Callable[[], Regions]] = {
 
 
 @torch.no_grad()
-def tried(device: torch.device) -> Tried:
+def tried(name: Compilation, device: torch.device) -> Tried:
     """Random numbers in bf16, beside fp32 and against the time of single operations."""
     chance = torch.Generator("cpu").manual_seed(0)
 
@@ -115,33 +114,16 @@ def tried(device: torch.device) -> Tried:
 
     half = part.bfloat16()
     try:
-        exact, found = work(EAGER, part), work(compiled(), half).float()
+        exact, found = work(EAGER, part), work(REGIONS[name](), half)
     except Exception as error:
         # No compiler, no triton, a card that it does not know: each has its own way to say so.
-        return Tried(name="regional", passed=False, why=f"{type(error).__name__}: {error}"[:200])
-    distance = float((found - exact).norm() / exact.norm())
-    if not distance <= MOST_ERROR:  # which "not a number" is not, either
-        why = f"its result is off by {distance:.3f} where {MOST_ERROR} is allowed"
-        return Tried(name="regional", passed=False, error=number(distance), why=why)
-    times = None
-    if device.type == "cuda":
-        eager, fused = (seconds(lambda r=r: work(r, half)) for r in (EAGER, compiled()))
-        times = round(eager / fused, 2)
-    return Tried(name="regional", passed=True, error=number(distance), times=times)
-
-
-def main() -> None:
-    """Try it and print what was found."""
-    parser = argparse.ArgumentParser(prog="wan22_app.engine.regions")
-    parser.add_argument("name", choices=["regional"])
-    parser.add_argument("--device", default="cpu")
-    args = parser.parse_args()
-    # Whoever waits for it may be killed: a compiler that hangs must not keep the card's memory.
-    limit = threading.Timer(PATIENCE_S, os._exit, (1,))
-    limit.daemon = True
-    limit.start()
-    sys.stdout.write(tried(torch.device(args.device)).model_dump_json() + "\n")
+        return Tried(name=name, passed=False, why=f"{type(error).__name__}: {error}"[:200])
+    verdict = judged(name, found, exact, MOST_ERROR)
+    if not verdict.passed or device.type != "cuda":
+        return verdict
+    eager, fused = (seconds(lambda r=r: work(r, half)) for r in (EAGER, REGIONS[name]()))
+    return verdict.model_copy(update={"times": round(eager / fused, 2)})
 
 
 if __name__ == "__main__":
-    main()
+    answer("wan22_app.engine.regions", ["regional"], tried)

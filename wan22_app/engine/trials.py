@@ -4,16 +4,19 @@ Each trial runs in a process of its own: a library built for another card or ver
 must not take an engine along. The results are kept in a file, for the card and the versions.
 """
 
+import argparse
 import contextlib
 import importlib.util
 import math
 import os
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import torch
 from pydantic import ValidationError
@@ -88,9 +91,29 @@ def in_a_process(module: str, name: Attention | Compilation, package: str, devic
         return Tried(name=name, passed=False, why=f"its process ended with {done.returncode}")
 
 
-def number(value: float) -> float | None:
-    """What JSON can hold."""
-    return round(value, 5) if math.isfinite(value) else None
+def answer(program: str, names: Iterable[str], tried: Callable[[Any, torch.device], Tried]) -> None:
+    """What a trial's process does: try one way and print what was found."""
+    parser = argparse.ArgumentParser(prog=program)
+    parser.add_argument("name", choices=list(names))
+    parser.add_argument("--device", default="cpu")
+    args = parser.parse_args()
+    # Whoever waits for it may be killed: a library that hangs must not keep the card's memory.
+    limit = threading.Timer(PATIENCE_S, os._exit, (1,))
+    limit.daemon = True
+    limit.start()
+    sys.stdout.write(tried(args.name, torch.device(args.device)).model_dump_json() + "\n")
+
+
+def judged(
+    name: Attention | Compilation, found: torch.Tensor, exact: torch.Tensor, most: float
+) -> Tried:
+    """Whether a result is near enough to fp32's: ``most`` is its distance over the length."""
+    distance = float((found.float() - exact).norm() / exact.norm())
+    error = round(distance, 5) if math.isfinite(distance) else None
+    if distance <= most:  # which "not a number" is not
+        return Tried(name=name, passed=True, error=error)
+    why = f"its result is off by {distance:.3f} where {most} is allowed"
+    return Tried(name=name, passed=False, error=error, why=why)
 
 
 def seconds(work: Callable[[], object]) -> float:
