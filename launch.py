@@ -26,7 +26,9 @@ LOG = VENV / "wan22-setup.log"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 OLDEST, NEWEST = (3, 11), (3, 13)
 TORCH = "torch==2.13.0"
-BESIDE_EACH_OTHER = ["--numprocesses=logical", "--maxprocesses=4", "--dist=worksteal"]
+BESIDE_EACH_OTHER = [
+    "--numprocesses=logical", "--maxprocesses=4", "--dist=worksteal", "--timeout=300",
+]  # fmt: skip
 ALONE = ["tests/isolation", "tests/e2e"]
 """They start and kill whole installations, with an engine on every core and a browser."""
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
