@@ -238,12 +238,14 @@ after 12,000 steps, 89 % after 4,500 more with the order).
 T2V and I2V draw one and two objects as told. TI2V goes on from an image as told, and from text
 alone mostly gets colour and direction right, but **its shapes are mostly blobs**: a token of its
 layout is 192 numbers, its transformer is 128 wide, so a third of the noise cannot be told from the
-picture. It takes a wider one, which is not trained yet. With the pair of LoRAs in `loras/` things
-become outlines, as much as its strength says (`tests/semantics/test_lora.py`). Guidance makes words
-count for more; at 5 colours are too strong. The aims, which T2V reaches: colour 97 %,
-direction 93 %, shape 89 % at 128×128, 90 and 80 % for colour and direction at the other sizes; and
-given frames that come back with 25 dB. Sixteen steps do what eight do not: with those, one shape in
-seven was wrong (of 250 prompts, `--prompts 250`, at the weights of that time).
+picture. It takes a wider one, which is not trained yet. What the VAEs alone let through of drawn
+clips stands in the last rows: T2V comes near to that.
+
+With the pair of LoRAs in `loras/` things become outlines, as much as its strength says
+(`tests/semantics/test_lora.py`). Guidance makes words count for more; at 5 colours are too strong.
+
+The aims, which T2V reaches: colour 97 %, direction 93 %, shape 89 % at 128×128, colour 90 % and
+direction 80 % at the other sizes. Given frames should come back with 25 dB: on average they do.
 
 Prompts drawn by a seed ({seed}), videos by diffusers' own pipelines with the defaults of the
 entries, 17 frames, measured in pixels (`tools/demo/measure.py`). Three in ten prompts have two
@@ -251,7 +253,7 @@ objects. "direction" counts what moves left, right, up or down; "motion" all eig
 videos in which nothing is wrong.
 
 ```bash
-.venv/bin/python -m tools.evaluate_demo_models
+.venv/bin/python -m tools.evaluate_demo_models  # rows of 50 prompts: --prompts 250 --only …
 ```
 
 {table}
