@@ -45,8 +45,8 @@ def test_of_three_drafts_one_is_kept_and_becomes_a_video(
     assert output.request.seed == 501
     job = services.queue.get(LOCAL_PERSON, output.id)
     told = [event.text for event in services.queue.story(LOCAL_PERSON, job.id)]
-    assert "Queued to go on with a draft after step 2 of 8." in told
-    assert "Goes on after step 2 of 8 of an earlier run." in told
+    assert "Queued to go on with a draft after step 4 of 16." in told
+    assert "Goes on after step 4 of 16 of an earlier run." in told
     page.reload()
     expect(cards).to_have_count(1)
     page.get_by_role("button", name="Discard the draft with seed 502").click()
@@ -62,7 +62,7 @@ def test_the_queue_says_draft_and_not_finished(open_page: OpenPage, services: Se
     expect(row).to_contain_text("Draft")
     expect(row).not_to_contain_text("Finished")
     row.get_by_role("button", name="What happened").click()
-    expect(row).to_contain_text("Draft of 2 steps finished after")
+    expect(row).to_contain_text("Draft of 4 steps finished after")
     row.get_by_role("button", name="Keep", exact=True).click()
     expect(page.locator("#ended > li").first).to_contain_text("Finished")
     assert services.drafts.undecided(LOCAL_PERSON) == []
