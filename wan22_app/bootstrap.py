@@ -191,7 +191,7 @@ def _inspections(settings: Settings) -> Sequence[Inspection]:
         partial(inspection.settings, config_file(), settings.origins()),
         partial(inspection.disk, settings.outputs),
         partial(inspection.database, settings.database),
-        partial(inspection.attention, settings.trials),
+        partial(inspection.tried, settings.trials),
         inspection.video_libraries,
         partial(inspection.page_builder, PROJECT),
         inspection.versions,

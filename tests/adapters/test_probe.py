@@ -10,7 +10,7 @@ import psutil
 import pynvml
 import pytest
 
-from wan22_app.adapters.inspection import attention
+from wan22_app.adapters.inspection import tried as told_of
 from wan22_app.adapters.nvml_probe import NvmlProbe
 from wan22_app.domain.trials import Trials, Tried
 
@@ -141,7 +141,7 @@ def test_a_card_is_told_with_what_has_passed_on_it(tmp_path: Path) -> None:
     trials = Trials(device=name, versions="", tried=tried)
     kept.write_text(trials.model_dump_json())
     assert (probe.device().attention, probe.device().compilation) == (("sage",), ("regional",))
-    told = {check.name: (check.level, check.what) for check in attention(kept)}
+    told = {check.name: (check.level, check.what) for check in told_of(kept)}
     assert told == {
         "Attention sage": ("ok", "Passed. In eight bits, so lossy. 1.8 times as fast as without."),
         "Attention flash": ("note", "Not used: flash_attn is not installed."),
@@ -151,4 +151,4 @@ def test_a_card_is_told_with_what_has_passed_on_it(tmp_path: Path) -> None:
     assert probe.device().attention == (), "another card was put in"
     kept.write_text("{")
     assert probe.device().attention == ()
-    assert list(attention(kept)) == []
+    assert list(told_of(kept)) == []

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 
 from tests import gguf_files
 from tests.values import PLAN
@@ -81,6 +82,7 @@ class Outcome:
 Make = Callable[..., Work]
 Pack = Callable[..., tuple[str, ...]]
 Generate = Callable[..., Outcome]
+Latents = Callable[..., torch.Tensor]
 
 
 @pytest.fixture(scope="session")
@@ -199,5 +201,16 @@ def generate(engine: Engine, work: Make) -> Generate:
         verdicts = [e for e in outcome.events if isinstance(e, Done | Drafted | Failed | Cancelled)]
         assert verdicts == [outcome.verdict], "exactly one verdict, and it comes last"
         return outcome
+
+    return run
+
+
+@pytest.fixture
+def latents(generate: Generate, tmp_path: Path) -> Latents:
+    """The final latents of a run, in fp32; arguments as for ``generate``."""
+
+    def run(key: str, **options: object) -> torch.Tensor:
+        generate(key, **options).done  # noqa: B018
+        return load_file(tmp_path / "latents.safetensors")["latents"].float()
 
     return run

@@ -1,16 +1,13 @@
 """Transformers out of GGUF files: how near they come, with every placement, LoRAs and a resume."""
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
-from safetensors.torch import load_file
 
 from tests import gguf_files
-from tests.engine.conftest import NATIVE, Generate, Pack
+from tests.engine.conftest import NATIVE, Generate, Latents, Pack
 from tests.engine.test_loras import matrices
 from tests.engine.test_loras import write as write_lora
 from tests.values import PLAN
@@ -25,21 +22,10 @@ BLOCKS = PLAN.model_copy(update={"offload": "block"})
 ONE = PLAN.model_copy(update={"keep": "one"})
 
 
-@pytest.fixture
-def latents(generate: Generate, tmp_path: Path) -> Callable[..., torch.Tensor]:
-    """The final latents of a run."""
-
-    def run(key: str, **options: object) -> torch.Tensor:
-        generate(key, **options).done  # noqa: B018
-        return load_file(tmp_path / "latents.safetensors")["latents"].float()
-
-    return run
-
-
 @pytest.mark.parametrize(("key", "image"), LAYOUTS)
 @pytest.mark.parametrize("kind", FAR)
 def test_it_comes_as_near_as_its_bits_allow(
-    latents: Callable[..., torch.Tensor], pack: Pack, kind: str, key: str, image: bool
+    latents: Latents, pack: Pack, kind: str, key: str, image: bool
 ) -> None:
     plain = latents(key, image=image, **NATIVE)
     packed = latents(key, image=image, experts=pack(key, kind), **NATIVE)
@@ -58,7 +44,7 @@ def test_in_halves_it_is_equal_to_the_bit(
 
 @pytest.mark.parametrize("kind", gguf_files.K_SCALES)
 def test_kinds_with_scales_of_scales_hold_the_numbers_that_ggufs_own_library_finds(
-    latents: Callable[..., torch.Tensor], checkpoint: Path, tmp_path: Path, kind: str
+    latents: Latents, checkpoint: Path, tmp_path: Path, kind: str
 ) -> None:
     files, plain = [], tmp_path / "plain"
     shutil.copytree(checkpoint, plain)

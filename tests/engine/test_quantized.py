@@ -5,15 +5,14 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from safetensors.torch import load_file, save_file
 
-from tests.engine.conftest import NATIVE, Generate, Make, Outcome
+from tests.engine.conftest import NATIVE, Generate, Latents, Make, Outcome
 from tests.engine.test_loras import matrices, write
 from tests.values import PLAN
 from wan22_app.domain.events import Cancelled, Done, Stage
@@ -32,21 +31,14 @@ ONE = PLAN.model_copy(update={"keep": "one"})
 
 
 @pytest.fixture
-def latents(generate: Generate, tmp_path: Path) -> Callable[..., torch.Tensor]:
+def latents(latents: Latents) -> Latents:
     """The final latents of a run in bf16."""
-
-    def run(key: str, **options: object) -> torch.Tensor:
-        generate(key, precision="bf16", **options).done  # noqa: B018
-        return load_file(tmp_path / "latents.safetensors")["latents"].float()
-
-    return run
+    return partial(latents, precision="bf16")
 
 
 @pytest.mark.parametrize(("key", "image"), LAYOUTS)
 @pytest.mark.parametrize("kind", ON_A_PROCESSOR)
-def test_it_comes_near_to_bf16(
-    latents: Callable[..., torch.Tensor], kind: str, key: str, image: bool
-) -> None:
+def test_it_comes_near_to_bf16(latents: Latents, kind: str, key: str, image: bool) -> None:
     plain = latents(key, image=image, **NATIVE)
     quantized = latents(key, image=image, quantization=kind, **NATIVE)
     distance = float((quantized - plain).norm() / plain.norm())
@@ -91,7 +83,7 @@ def test_a_run_that_was_stopped_goes_on_to_equal_latents(generate: Generate) -> 
 
 
 def test_a_quantized_text_encoder_reads_nearly_the_same(
-    latents: Callable[..., torch.Tensor],
+    latents: Latents,
 ) -> None:
     prompt = "a green square that grows"
     plain = latents("demo-t2v", prompt=prompt)

@@ -3,16 +3,14 @@
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file
 from torch._dynamo.utils import counters
 
-from tests.engine.conftest import Generate
+from tests.engine.conftest import Generate, Latents
 from tests.engine.test_loras import matrices, write
 from tests.values import PLAN
 from wan22_app.domain.compilation import MOST_ERROR
@@ -31,21 +29,8 @@ NEAR = 1e-3
 """Distance of the final latents over their length; 4e-6 to 4e-5 were measured in fp32."""
 
 
-@pytest.fixture
-def latents(generate: Generate, tmp_path: Path) -> Callable[..., torch.Tensor]:
-    """The final latents of a run."""
-
-    def run(key: str, **options: object) -> torch.Tensor:
-        generate(key, **options).done  # noqa: B018
-        return load_file(tmp_path / "latents.safetensors")["latents"].float()
-
-    return run
-
-
 @pytest.mark.parametrize(("key", "image"), LAYOUTS)
-def test_it_is_near_and_leaves_no_trace(
-    latents: Callable[..., torch.Tensor], key: str, image: bool
-) -> None:
+def test_it_is_near_and_leaves_no_trace(latents: Latents, key: str, image: bool) -> None:
     plain = latents(key, image=image)
     found = latents(key, image=image, **COMPILED)
     distance = float((found - plain).norm() / plain.norm())

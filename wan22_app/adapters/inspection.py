@@ -28,7 +28,7 @@ def video_libraries() -> Iterator[Check]:
         yield Check(name="Video", level="bad", what="PyAV lacks the H.264 encoder.", cure=cure)
 
 
-def attention(trials: Path) -> Iterator[Check]:
+def tried(trials: Path) -> Iterator[Check]:
     """What an engine has found of each way to compute attention, and of compiled regions."""
     found = read_trials(trials)
     for each in found.tried if found else ():

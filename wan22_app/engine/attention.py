@@ -9,7 +9,7 @@ from diffusers.models import attention_dispatch
 from wan22_app.domain.attention import BACKENDS, MOST_ERROR, NATIVE
 from wan22_app.domain.catalog import Attention
 from wan22_app.domain.trials import Tried
-from wan22_app.engine.trials import answer, judged, seconds
+from wan22_app.engine.trials import LENGTH, answer, judged, seconds
 
 NAMES: Mapping[Attention, str] = {
     "native": "native",
@@ -21,8 +21,6 @@ NAMES: Mapping[Attention, str] = {
 }
 """What diffusers calls them."""
 HEADS, WIDTH = 12, 128
-LENGTH = {"cuda": 8192, "cpu": 256}
-"""Tokens of a trial."""
 
 
 def use(transformer: Any, name: Attention) -> None:

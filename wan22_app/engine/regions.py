@@ -17,10 +17,8 @@ from torch.nn import functional
 from wan22_app.domain.catalog import Compilation
 from wan22_app.domain.compilation import MOST_ERROR
 from wan22_app.domain.trials import Tried
-from wan22_app.engine.trials import answer, judged, seconds
+from wan22_app.engine.trials import LENGTH, answer, judged, seconds
 
-LENGTH = {"cuda": 8192, "cpu": 256}
-"""Tokens of a trial."""
 WIDTH, HEADS = 1536, 12
 
 

@@ -30,6 +30,8 @@ ROUNDS = 5
 PATIENCE_S = 35.0
 """For one trial: all of them must be over before an engine's first word is missed."""
 COMPILER = "triton"
+LENGTH = {"cuda": 8192, "cpu": 256}
+"""Tokens of a trial."""
 
 
 def trials(device: str, kept: Path) -> Trials:
