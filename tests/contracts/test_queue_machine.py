@@ -129,12 +129,12 @@ class QueueMachine(RuleBasedStateMachine):
         self._ask(person, f"{key}", self.submission.submit_batch, DRAFT)
 
     @precondition(lambda self: self.confirmed)
-    @rule(which=dice, key=st.integers(20, 24))
-    def go_on(self, which: int, key: int) -> None:
+    @rule(which=dice)
+    def go_on(self, which: int) -> None:
         row, person = self.job(which)
         if not row.removed:
             with suppress(Conflict):
-                self._ask(person, f"{key}", self.drafts.go_on, row.id)
+                self._once(person, self.drafts.go_on, row)
                 assert (row.until > 0, row.state) == (True, "succeeded")
 
     @precondition(lambda self: self.confirmed)
@@ -146,16 +146,23 @@ class QueueMachine(RuleBasedStateMachine):
         self._wish(row, can, partial(self.drafts.discard, person, row.id))
 
     @precondition(lambda self: self.confirmed)
-    @rule(which=dice, key=st.integers(10, 14))
-    def retry(self, which: int, key: int) -> None:
+    @rule(which=dice)
+    def retry(self, which: int) -> None:
         row, person = self.job(which)
         if row.removed:
             return
         if row.state in FINAL:
-            self._ask(person, f"{key}", self.retrying.again, row.id)
+            self._once(person, self.retrying.again, row)
         else:
             with pytest.raises(Conflict):
-                self.retrying.again(person, row.id, f"{key}")
+                self.retrying.again(person, row.id)
+
+    def _once(self, person: Person, ask: Callable[[Person, str], Job], row: Row) -> None:
+        """Another job of an ended one: one wish is one job until that has ended."""
+        name = f"{ask.__name__} {row.id}"
+        made = {job for (_, key), job in self.keys.items() if key.startswith(name)}
+        ended = sum(self.bench.rows()[job].state in FINAL for job in made)
+        self._ask(person, f"{name} {ended}", lambda who, job_id, _: ask(who, job_id), row.id)
 
     def _ask(self, person: Person, key: str, ask: Callable[..., Any], what: object) -> None:
         """Each way to a new job keeps the limit and gives one job for a key."""

@@ -2,6 +2,8 @@
 
 import errno
 import os
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pytest
 
@@ -68,8 +70,8 @@ def test_a_kept_one_goes_on_from_what_it_has_computed(
     (job,) = submit(world, person, count="1")
     drafted(world, dispatcher, job)
     with pytest.raises(NotFound):
-        drafts.go_on(STRANGER, job.id, "theft")
-    rest = drafts.go_on(person, job.id, "keep")
+        drafts.go_on(STRANGER, job.id)
+    rest = drafts.go_on(person, job.id)
     assert (rest.until, rest.latents_of, rest.parent_id) == (0, job.id, job.id)
     plan = world.jobs.get(person, job.id).plan
     assert plan is not None
@@ -77,7 +79,7 @@ def test_a_kept_one_goes_on_from_what_it_has_computed(
     assert rest.request == job.request.model_copy(update={"chunk": chunk}), "rounds as it did"
     assert [draft.going_on for draft in drafts.undecided(person)] == [True]
     with pytest.raises(Conflict):
-        drafts.go_on(person, job.id, "again")
+        drafts.go_on(person, job.id)
     with pytest.raises(Conflict):
         drafts.discard(person, job.id)
     dispatcher.tick()
@@ -90,17 +92,36 @@ def test_a_kept_one_goes_on_from_what_it_has_computed(
     assert drafts.undecided(person) == [], "its latents have become a video"
 
 
+def test_two_tabs_that_keep_one_draft_at_the_same_moment_make_one_job(
+    world: World, dispatcher: Dispatcher, person: Person, drafts: Drafts
+) -> None:
+    (job,) = submit(world, person, count="1")
+    drafted(world, dispatcher, job)
+    both_have_judged = Barrier(2)
+
+    class Together(Drafts):
+        def _finished(self, person: Person, job_id: str) -> Job:
+            judged = super()._finished(person, job_id)
+            both_have_judged.wait()
+            return judged
+
+    tab = Together(drafts.jobs, drafts.latents, drafts.submission)
+    with ThreadPoolExecutor() as pool:
+        kept = [pool.submit(tab.go_on, person, job.id) for _ in range(2)]
+    assert len({one.result().id for one in kept}) == 1
+
+
 def test_after_a_cancelled_rest_the_draft_is_there_again(
     world: World, dispatcher: Dispatcher, person: Person, drafts: Drafts
 ) -> None:
     (job,) = submit(world, person, count="1")
     drafted(world, dispatcher, job)
-    rest = drafts.go_on(person, job.id, "keep")
+    rest = drafts.go_on(person, job.id)
     dispatcher.tick()
     world.executor.runs[-1].script.append(Cancelled(job_id=rest.id))
     dispatcher.tick()
     assert [draft.going_on for draft in drafts.undecided(person)] == [False]
-    assert drafts.go_on(person, job.id, "once more").latents_of == job.id
+    assert drafts.go_on(person, job.id).latents_of == job.id
 
 
 def test_a_discarded_one_leaves_nothing(
@@ -127,7 +148,7 @@ def test_what_is_no_draft_does_not_go_on(
     world.executor.runs[-1].script.append(done(job))
     dispatcher.tick()
     with pytest.raises(Conflict):
-        drafts.go_on(person, job.id, "key-of-it-2")
+        drafts.go_on(person, job.id)
     assert drafts.undecided(person) == []
 
 
@@ -171,7 +192,7 @@ def test_another_try_of_a_draft_is_a_draft(
 ) -> None:
     (job,) = submit(world, person, count="1")
     world.jobs.request_cancel(person, job.id)
-    again = world.retrying().again(person, job.id, "once-more")
+    again = world.retrying().again(person, job.id)
     assert (again.until, again.request) == (job.until, job.request)
 
 
@@ -185,6 +206,6 @@ def test_what_a_draft_showed_to_be_needed_goes_on_with_it(
     world.jobs.requeue(job.id, claimed.epoch, why, relief=Relief(chunk=512))
     dispatcher = world.dispatcher()
     drafted(world, dispatcher, job)
-    rest = drafts.go_on(person, job.id, "keep")
+    rest = drafts.go_on(person, job.id)
     assert rest.relief == Relief(chunk=512)
     assert rest.request.chunk == 512

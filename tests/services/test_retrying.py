@@ -42,7 +42,7 @@ def decoding_again(world: World, dispatcher: Dispatcher, person: Person) -> tupl
     """A job that failed in its decoder, and the one that runs to decode it again."""
     old = ended(world, dispatcher, submit(world, person), Stage.DECODING, "engine_error")
     world.latents.denoised.add(old.id)
-    child = world.retrying().decode_again(person, old.id, "2")
+    child = world.retrying().decode_again(person, old.id)
     dispatcher.tick()
     return old, child
 
@@ -55,16 +55,20 @@ def test_another_try_is_a_new_job_with_a_parent(world: World, person: Person) ->
     job = submit(world, person, seed="7")
     again = world.retrying().again
     with pytest.raises(Conflict):
-        again(person, job.id, "again")
+        again(person, job.id)
     world.jobs.request_cancel(person, job.id)
     before = world.jobs.get(person, job.id)
-    new = again(person, job.id, "again")
+    new = again(person, job.id)
     assert (new.parent_id, new.request, new.state) == (job.id, job.request, JobState.QUEUED)
-    assert again(person, job.id, "again").id == new.id, "two clicks are one job"
+    assert again(person, job.id).id == new.id, "two clicks are one job"
     assert world.jobs.get(person, job.id) == before, "final is final"
     assert told(world, person, new) == "Queued for another try."
+    world.jobs.request_cancel(person, new.id)
+    third = again(person, job.id)
+    assert third.id != new.id, "once that has ended, a click is a new wish"
+    assert again(person, job.id).id == third.id
     with pytest.raises(NotFound):
-        again(STRANGER, job.id, "theft")
+        again(STRANGER, job.id)
 
 
 @pytest.mark.parametrize(
@@ -90,9 +94,9 @@ def test_a_failure_for_want_of_memory_suggests_a_change_and_no_other_does(
     if changed is None:
         assert retrying.chances(old).lighter is None
         with pytest.raises(Conflict):
-            retrying.again_lighter(person, old.id, "2")
+            retrying.again_lighter(person, old.id)
         return
-    new = retrying.again_lighter(person, old.id, "2")
+    new = retrying.again_lighter(person, old.id)
     assert new.request == old.request.model_copy(update=changed)
     assert (new.parent_id, new.asked) == (old.id, None)
     assert " instead of " in told(world, person, new)
@@ -126,10 +130,10 @@ def test_a_decode_is_done_again_with_the_parents_latents_and_smaller_tiles(
     retrying = world.retrying()
     assert not retrying.chances(old).decode
     with pytest.raises(Conflict, match="no longer here"):
-        retrying.decode_again(person, old.id, "2")
+        retrying.decode_again(person, old.id)
     world.latents.denoised.add(old.id)
     assert retrying.chances(old).decode
-    new = retrying.decode_again(person, old.id, "2")
+    new = retrying.decode_again(person, old.id)
     assert (new.parent_id, new.request) == (old.id, old.request)
     dispatcher.tick()
     work = world.executor.runs[-1].work
@@ -144,11 +148,11 @@ def test_a_grandchild_decodes_the_same_latents_which_go_with_the_first_video(
     old = ended(world, dispatcher, job, Stage.DECODING, "engine_error")
     world.latents.denoised.add(old.id)
     retrying = world.retrying()
-    child = retrying.decode_again(person, old.id, "2")
+    child = retrying.decode_again(person, old.id)
     failed = ended(world, dispatcher, child, Stage.DECODING, "engine_error")
-    cancelled = retrying.decode_again(person, failed.id, "3")
+    cancelled = retrying.decode_again(person, failed.id)
     world.jobs.request_cancel(person, cancelled.id)
-    grandchild = retrying.decode_again(person, failed.id, "4")
+    grandchild = retrying.decode_again(person, failed.id)
     assert grandchild.parent_id == child.id
     world.dispatcher().tick()
     assert old.id in world.latents.spared, "they wait for a job"
@@ -204,7 +208,7 @@ def test_three_deaths_while_decoding_can_be_decoded_again(
     assert old.state is JobState.QUARANTINED
     assert old.plan is not None
     tile = old.plan.tile
-    new = world.retrying().decode_again(person, old.id, "2")
+    new = world.retrying().decode_again(person, old.id)
     assert tile is not None
     assert new.relief.tile is not None
     assert new.relief.tile <= tile

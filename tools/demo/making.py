@@ -25,6 +25,7 @@ from tools.demo.lora import save_lora, with_lora
 from tools.demo.networks import (
     A14B,
     FIVE_B,
+    WIDE,
     Layout,
     build_scheduler,
     build_text_encoder,
@@ -99,7 +100,7 @@ class Making:
             return
         vae = self.vae_5b
         clips = partial(self._clips, "5b", vae, FIVE_B, (*FULL, SMALL))
-        transformer = self._seeded("ti2v", lambda: build_transformer(48, 48))
+        transformer = self._seeded("ti2v", lambda: build_transformer(48, 48, WIDE))
         pipeline = WanPipeline(
             **self._common(vae), transformer=transformer, transformer_2=None, expand_timesteps=True
         )

@@ -82,6 +82,10 @@ class JobStore(Protocol):
 
     def running(self) -> Sequence[Job]: ...
 
+    def ended_in_series(self, person: Person, series: str) -> int:
+        """How many ended jobs there are whose keys begin so, removed ones included."""
+        ...
+
     def unfinished_latents(self) -> Collection[str]:
         """Under which names waiting and running jobs of everybody keep their latents."""
         ...

@@ -7,6 +7,7 @@ from wan22_app.domain.account import Person
 from wan22_app.domain.errors import Conflict, Problem
 from wan22_app.domain.job import Job, JobState
 from wan22_app.ports import JobStore, LatentFiles, NewJob, Preview
+from wan22_app.services.again import again_key
 from wan22_app.services.submission import Submission
 
 MOST_SHOWN = 64
@@ -41,12 +42,13 @@ class Drafts:
         """What a draft shows; None where it is no draft any more."""
         return self.latents.preview(job.id) if job.until else None
 
-    def go_on(self, person: Person, job_id: str, key: str) -> Job:
+    def go_on(self, person: Person, job_id: str) -> Job:
         """Queue the rest of a draft's steps.
 
         What it has computed may be gone by now: then the same video is made from the first step.
         Raises Conflict while that is under way, or where the job is no finished draft.
         """
+        key = again_key(self.jobs, person, "go on", job_id)
         draft = self._finished(person, job_id)
         told = GOES_ON.format(step=draft.until, all=draft.request.steps)
         # Another length of chunks would round otherwise, and what was computed could not be used.

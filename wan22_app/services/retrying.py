@@ -13,6 +13,7 @@ from wan22_app.domain.plan import MemoryPlan
 from wan22_app.domain.relief import TILED, Extent, Relief, next_rung
 from wan22_app.domain.values import Value
 from wan22_app.ports import JobStore, LatentFiles, Library, NewJob
+from wan22_app.services.again import again_key
 from wan22_app.services.planning import Planning
 from wan22_app.services.submission import Submission
 
@@ -38,7 +39,10 @@ class Chances(Value):
 
 @dataclass(frozen=True)
 class Retrying:
-    """Final is final: each try is a new job with the old one as its parent."""
+    """Final is final: each try is a new job with the old one as its parent.
+
+    While it has not ended, the same wish is the same job.
+    """
 
     jobs: JobStore
     latents: LatentFiles
@@ -52,15 +56,17 @@ class Retrying:
             return Chances()
         return Chances(lighter=self._lighter(job), decode=self.latents.finished(job.latents_id))
 
-    def again(self, person: Person, job_id: str, key: str) -> Job:
+    def again(self, person: Person, job_id: str) -> Job:
         """Queue what was asked for once more. Raises Conflict while the job has not ended."""
+        key = again_key(self.jobs, person, "again", job_id)
         old = self._ended(person, job_id)
         return self._queue(
             person, old, NewJob(request=old.wish, key=key, told=AGAIN, until=old.until)
         )
 
-    def again_lighter(self, person: Person, job_id: str, key: str) -> Job:
+    def again_lighter(self, person: Person, job_id: str) -> Job:
         """The same with the suggested change. Raises Conflict when none is suggested any more."""
+        key = again_key(self.jobs, person, "lighter", job_id)
         old = self._ended(person, job_id)
         request = self.chances(old).lighter
         if request is None:
@@ -70,11 +76,12 @@ class Retrying:
             person, old, NewJob(request=request, key=key, told=told, until=old.until)
         )
 
-    def decode_again(self, person: Person, job_id: str, key: str) -> Job:
+    def decode_again(self, person: Person, job_id: str) -> Job:
         """Queue the decoding alone, in smaller tiles where memory ran out.
 
         Raises Conflict when the latents are gone.
         """
+        key = again_key(self.jobs, person, "decode", job_id)
         old = self._ended(person, job_id)
         if not self.chances(old).decode:
             raise Conflict(_latents_gone())

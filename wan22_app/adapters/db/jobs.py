@@ -200,13 +200,15 @@ class SqlJobStore:
         query = select(JobRow).where(JobRow.state == str(JobState.RUNNING))
         return read(self._engine, lambda session: [job_of(row) for row in session.exec(query)])
 
+    def ended_in_series(self, person: Person, series: str) -> int:
+        return read(self._engine, lambda session: order.ended_in_series(session, person, series))
+
     def unfinished_latents(self) -> Collection[str]:
         return read(self._engine, order.unfinished_latents)
 
     def cancelling(self) -> Sequence[Job]:
-        query = select(JobRow).where(
-            JobRow.state == str(JobState.RUNNING), col(JobRow.cancel_requested).is_(True)
-        )
+        wished = col(JobRow.cancel_requested).is_(True)
+        query = select(JobRow).where(JobRow.state == order.RUNNING, wished)
         return read(self._engine, lambda session: [job_of(row) for row in session.exec(query)])
 
     def hold(self, job: Job, reason: HoldReason) -> None:

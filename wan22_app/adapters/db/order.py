@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import and_, or_
+from sqlalchemy import and_, func, or_
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -75,6 +75,16 @@ def unfinished_latents(session: Session) -> set[str]:
     """Under which names jobs that are not over keep their latents, paused ones included."""
     query = select(JobRow.id, JobRow.latents_of).where(col(JobRow.state).in_([QUEUED, RUNNING]))
     return {other or own for own, other in session.exec(query)}
+
+
+def ended_in_series(session: Session, person: Person, series: str) -> int:
+    """How many ended jobs have keys that begin so, removed ones included."""
+    query = select(func.count()).where(
+        JobRow.owner == person.id,
+        col(JobRow.key).startswith(series, autoescape=True),
+        col(JobRow.state).not_in([QUEUED, RUNNING]),
+    )
+    return session.exec(query).one()
 
 
 def to_front(session: Session, row: JobRow) -> Sequence[JobRow]:

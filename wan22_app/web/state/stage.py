@@ -1,7 +1,6 @@
 """What the stage shows, and what can be done with a job."""
 
 import asyncio
-import secrets
 from typing import Any
 
 import reflex as rx
@@ -65,25 +64,25 @@ class StageState(Follower, rx.State):
     @policy(Policy.PERSON)
     async def retry(self, job_id: str) -> Any:
         """Queue the same request again."""
-        return await self._again(services().retrying.again, job_id)
+        return await self._do(services().retrying.again, job_id, words.QUEUED)
 
     @rx.event
     @policy(Policy.PERSON)
     async def retry_lighter(self, job_id: str) -> Any:
         """Queue it with the change that its failure suggests."""
-        return await self._again(services().retrying.again_lighter, job_id)
+        return await self._do(services().retrying.again_lighter, job_id, words.QUEUED)
 
     @rx.event
     @policy(Policy.PERSON)
     async def decode_again(self, job_id: str) -> Any:
         """Queue the decoding alone."""
-        return await self._again(services().retrying.decode_again, job_id)
+        return await self._do(services().retrying.decode_again, job_id, words.QUEUED)
 
     @rx.event
     @policy(Policy.PERSON)
     async def keep_draft(self, job_id: str) -> Any:
         """Queue the rest of a draft's steps."""
-        return await self._again(services().drafts.go_on, job_id, words.DRAFT_KEPT)
+        return await self._do(services().drafts.go_on, job_id, words.DRAFT_KEPT)
 
     @rx.event
     @policy(Policy.PERSON)
@@ -100,10 +99,6 @@ class StageState(Follower, rx.State):
         except UserError as error:
             return rx.toast.error(error.problem.sentence())
         return rx.toast.success(words.FREED)
-
-    async def _again(self, action: Any, job_id: str, done: str = words.QUEUED) -> Any:
-        key = secrets.token_hex(16)
-        return await self._do(lambda who, job: action(who, job, key), job_id, done)
 
     async def _do(self, action: Any, job_id: str, done: str) -> Any:
         try:
