@@ -1,10 +1,11 @@
 """The only place that knows concrete classes: settings in, services and the dispatcher out."""
 
+import contextlib
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from wan22_app import __version__
@@ -36,7 +37,7 @@ from wan22_app.adapters.videos import PyavVideos
 from wan22_app.config_file import config_file
 from wan22_app.domain.backup import LORAS, OUTPUTS, UPLOADS
 from wan22_app.domain.errors import CannotStart, Problem
-from wan22_app.domain.output import LIBRARIES
+from wan22_app.domain.output import LIBRARIES, SOMETIMES
 from wan22_app.ports import Clock, Images, JobStore, Library, OutputStore, Probe
 from wan22_app.services import submission
 from wan22_app.services.backup import Backup, Restore
@@ -178,7 +179,11 @@ def build_services(settings: Settings) -> Services:
 
 def libraries() -> dict[str, str]:
     """What computes here, by the packages' own metadata, so that torch stays unimported."""
-    return {name: version(name) for name in LIBRARIES}
+    found = dict[str, str]()
+    for name in (*LIBRARIES, *SOMETIMES):
+        with contextlib.suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def computing_versions() -> str:

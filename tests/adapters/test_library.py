@@ -1,7 +1,10 @@
 """Weights and LoRAs, recognised from their files alone."""
 
+import json
+import math
 import pickle
 import shutil
+import struct
 from pathlib import Path
 
 import pytest
@@ -12,7 +15,7 @@ from tokenizers import Tokenizer
 from tests.tensors import tensors
 from wan22_app.adapters import library as adapter
 from wan22_app.adapters.library import FolderLibrary
-from wan22_app.adapters.safetensors_header import BYTES, BadFile, read_header
+from wan22_app.adapters.safetensors_header import BYTES, MAX_TENSORS, BadFile, read_header
 from wan22_app.domain.catalog import WeightsState
 from wan22_app.domain.errors import InvalidRequest, ModelUnavailable
 from wan22_app.domain.generation import LoraRef
@@ -118,6 +121,8 @@ def test_a_fitting_lora_gets_its_hash(library: FolderLibrary, tmp_path: Path) ->
             "lora_shapes",
         ),
         ({f"{FFN}.lora_A.weight": (4, 128), f"{FFN}.lora_B.weight": (384, 4)}, "lora_wrong_model"),
+        (lora(rank=0), "lora_shapes"),
+        ({**lora(), f"{Q.format(0)}.alpha": (2,)}, "lora_alpha"),
         ({**lora(), f"{Q.format(0)}.diff_b": (128,)}, "lora_partly"),
         (
             {**lora(), f"{IMAGE}.lora_A.weight": (4, 128), f"{IMAGE}.lora_B.weight": (128, 4)},
@@ -218,6 +223,45 @@ def test_a_mutated_header_is_refused_or_sound(tmp_path: Path, data: st.DataObjec
         assert str(error)
     else:
         assert found
+
+
+@pytest.mark.parametrize("length", [0, 1, 1 << 20, 1 << 40, (1 << 64) - 1])
+def test_a_header_of_an_absurd_length_is_refused_unread(tmp_path: Path, length: int) -> None:
+    file = tensors(tmp_path / "m.safetensors", lora())
+    raw = file.read_bytes()
+    file.write_bytes(length.to_bytes(8, "little") + raw[8:])
+    with pytest.raises(BadFile, match="impossible length"):
+        read_header(file)
+
+
+def test_a_header_of_absurdly_many_tensors_is_refused(tmp_path: Path) -> None:
+    file = tensors(tmp_path / "m.safetensors", {str(n): () for n in range(MAX_TENSORS + 1)})
+    with pytest.raises(BadFile, match=f"names {MAX_TENSORS + 1} tensors"):
+        read_header(file)
+
+
+def test_an_alpha_that_is_no_number_is_refused_in_every_type(
+    library: FolderLibrary, tmp_path: Path
+) -> None:
+    whole = {**lora(), f"{Q.format(0)}.alpha": ()}
+    path = tensors(tmp_path / "loras" / "x.safetensors", whole)
+    header = path.read_bytes()
+    size = int.from_bytes(header[:8], "little")
+    parts = json.loads(header[8 : 8 + size])
+    alpha = parts[f"{Q.format(0)}.alpha"]
+    begin, _ = alpha["data_offsets"]
+    alpha |= {"dtype": "F64", "data_offsets": [begin, begin + 8]}
+    text = json.dumps(parts).encode()
+    entry, ref = library.entry("demo-t2v"), LoraRef(file="x.safetensors")
+    for number, sound in ((4.0, True), (math.nan, False), (math.inf, False)):
+        data = b"\0" * begin + struct.pack("<d", number)
+        path.write_bytes(struct.pack("<Q", len(text)) + text + data)
+        if sound:
+            assert library.check_lora(entry, ref).sha256
+        else:
+            with pytest.raises(InvalidRequest) as refusal:
+                library.check_lora(entry, ref)
+            assert refusal.value.problem.code == "lora_numbers"
 
 
 def test_a_lora_is_hashed_once_and_again_when_it_has_changed(

@@ -111,6 +111,17 @@ def test_all_formats_say_the_same(
     assert found != {hashed(generate)}
 
 
+def test_an_alpha_too_large_for_the_type_of_its_file_makes_no_black_video(
+    generate: Generate, tmp_path: Path
+) -> None:
+    found = matrices(("attn1.to_q",)).items()
+    made = {name: (down.half(), up.half()) for name, (down, up) in found}
+    ref, path = write(tmp_path / "loud.safetensors", made, NAMES["kohya"], alpha=1e6)
+    failed = generate("demo-t2v", loras=(ref,), lora_paths=(path,)).failed
+    assert failed.kind == "request"
+    assert "loud.safetensors" in failed.problem.what
+
+
 @pytest.mark.parametrize("kind", ["lightning", "kohya"])
 def test_half_the_alpha_is_half_the_strength(generate: Generate, tmp_path: Path, kind: str) -> None:
     made = matrices(("attn1.to_q", "attn1.to_v"))

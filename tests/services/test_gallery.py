@@ -1,6 +1,7 @@
 """The gallery over the real store and a real folder."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -211,6 +212,14 @@ def test_each_difference_is_said(gallery: Gallery) -> None:
     older = a_recipe().model_copy(update={"versions": {**HERE.versions, "torch": "2.12.0"}})
     (problem,) = here.differences(older)
     assert (problem.code, problem.cause) == ("other_versions", "torch 2.12.0, here 2.13.0.")
+    packed = Recipes(
+        gallery, ScriptedVideos(), FakeImages(), FakeLibrary(),
+        replace(HERE, versions={**HERE.versions, "torchao": "0.18.0", "peft": "0.20.0"}),
+    )  # fmt: skip
+    assert codes(packed, a_recipe()) == [], "they did not compute in it"
+    older = a_recipe().model_copy(update={"versions": {**HERE.versions, "torchao": "0.17.0"}})
+    (problem,) = packed.differences(older)
+    assert problem.cause == "torchao 0.17.0, here 0.18.0."
 
 
 def test_a_recipe_and_a_frame_need_the_file(

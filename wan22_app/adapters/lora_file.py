@@ -14,9 +14,15 @@ from wan22_app.domain.lora_keys import ATTENTION, Pair, Reading, block_of, read
 
 MAX_RANK = 512
 MADE_FOR = {5120: "A14B", 3072: "TI2V-5B", 1536: "Wan2.1 1.3B", 128: "the demo models"}
-EXPONENT = {"F32": ("<u4", 0x7F800000), "F16": ("<u2", 0x7C00), "BF16": ("<u2", 0x7F80)}
-"""How to look at a number's bits: with all of these set it is infinite or none at all.
-Files of other types are refused."""
+EXPONENT = {
+    "F64": ("<u8", 0x7FF << 52),
+    "F32": ("<u4", 0x7F800000),
+    "F16": ("<u2", 0x7C00),
+    "BF16": ("<u2", 0x7F80),
+}
+"""How to look at a number's bits: with all of these set it is infinite or none at all."""
+MATRICES = {"F32", "F16", "BF16"}
+"""Types that a file's matrices may have."""
 AT_ONCE = 1 << 24
 ANOTHER = "Choose another file."
 Shapes = tuple[int | None, int | None]
@@ -78,12 +84,15 @@ def _reasons(
     if len(whole) < len(reading.pairs):
         yield _problem("lora_unpaired", f"“{name}” is incomplete: halves are missing.", ANOTHER)
     dtypes = {tensors[key].dtype for pair in whole.values() for key in (pair.down, pair.up)}
-    if odd := dtypes - EXPONENT.keys():
+    if odd := dtypes - MATRICES:
         yield _problem(
             "lora_type",
             f"“{name}” is stored as {', '.join(sorted(odd))}.",
             "Choose a file in F32, F16 or BF16.",
         )
+    alphas = [tensors[pair.alpha] for pair in whole.values() if pair.alpha]
+    if any(math.prod(alpha.shape) != 1 for alpha in alphas):
+        yield _problem("lora_alpha", f"“{name}” has an alpha of more than one number.", ANOTHER)
     yield from _misfits(name, whole, tensors, spec)
     if reading.unknown and not partly:
         yield _partly(name, reading.unknown, len(tensors), spec)
@@ -96,7 +105,7 @@ def _misfits(
     width = spec.attention_width
     for module, pair in sorted(pairs.items()):
         down, up = tensors[pair.down].shape, tensors[pair.up].shape
-        if len(down) != 2 or len(up) != 2 or down[0] != up[1]:
+        if len(down) != 2 or len(up) != 2 or down[0] != up[1] or not down[0]:
             what = f"“{name}” has matrices that do not fit each other, in {module}."
             yield _problem("lora_shapes", what, ANOTHER)
             return

@@ -6,13 +6,21 @@ from typing import Annotated, cast
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from wan22_app.domain.attention import BACKENDS
 from wan22_app.domain.generation import GenerationRequest
 from wan22_app.domain.picture import LONGEST_SIDE
 from wan22_app.domain.plan import MemoryPlan, Placement
 from wan22_app.domain.values import Value
 
 LIBRARIES = ("torch", "diffusers", "transformers")
-"""What computes: another version of one may round otherwise."""
+"""What always computes: another version of one may round otherwise."""
+SOMETIMES = (
+    "peft",
+    "torchao",
+    "gguf",
+    *(each.package for each in BACKENDS.values() if each.package),
+)
+"""What computes where a request wants it."""
 RECIPE_KEY = "wan22_recipe"
 """Name of the mp4 metadata entry that holds the recipe as JSON."""
 
@@ -35,11 +43,19 @@ def _without_predictions(value: object) -> object:
     return {name: field for name, field in fields.items() if name not in PREDICTIONS}
 
 
+def computing(request: GenerationRequest, where: Placement, *, packed: bool) -> tuple[str, ...]:
+    """The packages whose versions decide about a video's numbers; ``packed``: GGUF weights."""
+    quantized = (where.quantization, where.text_quantization) != ("none", "none")
+    package = BACKENDS[where.attention].package
+    used = {"peft": bool(request.loras), "torchao": quantized, "gguf": packed, package: package}
+    return (*LIBRARIES, *(name for name in SOMETIMES if used.get(name)))
+
+
 class Recipe(Value):
     """Everything needed to make an output again; embedded in the mp4 itself.
 
     ``revision`` identifies the weights (commit, or a hash of the folder's file sizes);
-    ``versions`` maps the app, torch, diffusers and transformers to their versions. ``asked`` is
+    ``versions`` maps the app and what computed (see ``computing``) to their versions. ``asked`` is
     what was asked for, where memory ran out and a lighter request was allowed; ``parent`` is the
     job that this was another try of, empty for none. Nothing in it differs when the same is made
     again, such as times: equal videos are equal files.

@@ -50,7 +50,7 @@ from wan22_app.engine.saved import SAVE_EVERY_S, Saved, Store, basis
 from wan22_app.engine.shelf import Shelf
 from wan22_app.engine.source import DTYPES, Source, from_disk
 from wan22_app.engine.tasks import Task, from_pictures, from_text
-from wan22_app.engine.versions import device_name, libraries, versions
+from wan22_app.engine.versions import computing_in, device_name, libraries, versions
 from wan22_app.engine.video import Film, Writing
 from wan22_app.engine.watching import RamWatch
 
@@ -109,7 +109,7 @@ class Engine:
         loaded.work_so(work.plan)
         pipeline = loaded.pipeline(with_image=work.request.begins_with_pictures)
         made = geometry(work.entry.spec, work.request)
-        numbers = basis(work, libraries())
+        numbers = basis(work, libraries(computing_in(work)))
         store = Store(Path(work.latents), numbers, self._save_every, progress.denoising_seconds)
         saved = _earlier(store, work, progress)
         if saved is not None and saved.final:
@@ -333,7 +333,7 @@ def _recipe(work: Work, digest: str) -> Recipe:
         plan=work.plan.placement,
         revision=work.entry.revision,
         latents_sha256=digest,
-        versions=versions(work.app_version),
+        versions=versions(work.app_version, computing_in(work)),
         device=device_name(work.plan.device),
         asked=work.asked,
         parent=work.parent,

@@ -107,4 +107,8 @@ def _scaled(
     """Alpha over rank is the factor that the file was trained with; without one it is 1."""
     if not pair.alpha:
         return up
-    return (up.float() * (tensors[pair.alpha].float().item() / rank)).to(up.dtype)
+    scaled = (up.float() * (tensors[pair.alpha].float().item() / rank)).to(up.dtype)
+    if not bool(scaled.isfinite().all()):
+        # Finite numbers, of which the product is none: the video would be noise or black.
+        raise ValueError(f"{pair.alpha} is too large for {up.dtype}")
+    return scaled

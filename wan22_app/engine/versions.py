@@ -1,20 +1,27 @@
 """What decides about the numbers of a result."""
 
+from collections.abc import Sequence
 from importlib.metadata import version
 
 import torch
 
-from wan22_app.domain.output import LIBRARIES
+from wan22_app.domain.output import LIBRARIES, computing
+from wan22_app.domain.work import Work
 
 
-def versions(app_version: str) -> dict[str, str]:
+def versions(app_version: str, names: Sequence[str] = LIBRARIES) -> dict[str, str]:
     """Versions that decide about the result."""
-    return {"wan22_app": app_version, **libraries()}
+    return {"wan22_app": app_version, **libraries(names)}
 
 
-def libraries() -> dict[str, str]:
+def libraries(names: Sequence[str] = LIBRARIES) -> dict[str, str]:
     """Versions of the libraries that compute."""
-    return {name: version(name) for name in LIBRARIES}
+    return {name: version(name) for name in names}
+
+
+def computing_in(work: Work) -> tuple[str, ...]:
+    """Names of those that compute in a run."""
+    return computing(work.request, work.plan, packed=bool(work.entry.spec.packed))
 
 
 def device_name(device: str) -> str:

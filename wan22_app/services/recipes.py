@@ -10,7 +10,7 @@ from wan22_app.domain.continuation import VideoRef
 from wan22_app.domain.errors import Problem, UserError
 from wan22_app.domain.fields import FIELD_NAMES
 from wan22_app.domain.generation import GenerationRequest, ImageRef, LoraRef
-from wan22_app.domain.output import Recipe
+from wan22_app.domain.output import LIBRARIES, Recipe
 from wan22_app.domain.plan import Device
 from wan22_app.ports import Images, Library, Videos
 from wan22_app.services.gallery import Gallery
@@ -124,7 +124,8 @@ class Recipes:
         others = [
             (name, recipe.versions.get(name, "unknown")[:20], version)
             for name, version in self._here.versions.items()
-            if recipe.versions.get(name) != version
+            if (name in LIBRARIES or name in recipe.versions)
+            and recipe.versions.get(name) != version
         ]
         if others:
             yield Problem(

@@ -55,7 +55,8 @@ class Verification:
 
 
 def placed(recipe: Recipe) -> GenerationRequest:
-    """The request with the placement that was chosen for it then: tiles blend, types round.
+    """The request with the placement that was chosen for it then: tiles blend, types and chunks
+    round.
 
     The place where it computes is this machine's own, and memory that runs out is no reason to
     make another video.
@@ -67,6 +68,7 @@ def placed(recipe: Recipe) -> GenerationRequest:
             "vae_precision": plan.vae_precision,
             "quantization": plan.quantization,
             "text_quantization": plan.text_quantization,
+            "chunk": plan.chunk,
             "tile": "auto" if plan.tile is None else plan.tile,
             "may_reduce": False,
         }
