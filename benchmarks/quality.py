@@ -1,12 +1,14 @@
 """``python -m benchmarks.quality``: how near each speed comes to Exact, and how much faster it is.
 
 The same prompts and seeds are made at every speed by one engine in one run; PSNR and SSIM are the
-means over all pictures of a video, told for each video and for the worst one. ``--model`` names an
-entry whose weights are here, ``--keep`` lets the form know: what is below its gate is not offered
-on this card any more. Exit code 1 where a speed is below its gate. Turbo is measured where the LoRA
-folder holds the one distilled LoRA that fits, Exact with compiled regions where a card may compile,
-LPIPS where it is installed (see ``benchmarks.perceptual``). Writes
-``benchmarks/results/quality-<model>.json``.
+means over all pictures of a video, told for each video and for the worst one. The lossy speeds are
+calibrated: Balanced tries the card's eight-bit attention first and goes back to torch's own where
+that is below the gate; Fast takes the greatest limit of the step cache that is not further from
+Exact than Balanced may be. ``--model`` names an entry whose weights are here, ``--keep`` lets the
+form know: it takes what was found, and what is below its gate is not offered on this card any more.
+Exit code 1 where a speed is below its gate. Turbo is measured where the LoRA folder holds the one
+distilled LoRA that fits, Exact with compiled regions where a card may compile, LPIPS where it is
+installed (see ``benchmarks.perceptual``). Writes ``benchmarks/results/quality-<model>.json``.
 """
 
 import argparse
@@ -15,12 +17,13 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import psutil
+from PIL import Image, ImageDraw
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from benchmarks.perceptual import Pictures, lpips
@@ -29,17 +32,18 @@ from wan22_app.adapters.nvml_probe import NvmlProbe
 from wan22_app.adapters.videos import pictures
 from wan22_app.bootstrap import prepare, services
 from wan22_app.domain import loras
-from wan22_app.domain.attention import eight_bit
-from wan22_app.domain.catalog import ModelEntry
+from wan22_app.domain.attention import NATIVE, eight_bit
+from wan22_app.domain.catalog import ModelEntry, ModelSpec
 from wan22_app.domain.events import Done, Event
 from wan22_app.domain.generation import GenerationRequest
 from wan22_app.domain.memory import plan_memory
 from wan22_app.domain.plan import MemoryPlan
-from wan22_app.domain.speed import GATES, Measured, fields_of, offered
+from wan22_app.domain.speed import GATES, STEP_CACHES, UNMEASURED, Calibration, fields_of, offered
 from wan22_app.domain.work import Work
 from wan22_app.engine.engine import Engine, use_threads
 from wan22_app.engine.quantized import Copies
 from wan22_app.engine.source import Disk
+from wan22_app.engine.trials import trials
 from wan22_app.services.fitting import distilled, fitting
 from wan22_app.settings import Settings
 
@@ -50,9 +54,12 @@ PROMPTS = {
             "a street musician plays the violin in the rain, the camera circles around her"),
 }  # fmt: skip
 """For demo models, and for real ones."""
+SHOWN = ("a red circle moving left", "a red circle growing")
+"""For models that need a start image: it shows just that."""
 IDENTICAL_DB = 100.0
 """What stands for equal pictures, whose PSNR is infinite."""
 COMPILED = "exact, compiled"
+Row = dict[str, Any]
 
 
 class Bench:
@@ -63,29 +70,31 @@ class Bench:
         self.entry, self._folder, self._steps = entry, folder, steps
         self._engine = Engine(folder / "embeddings", source=Disk(Copies(settings.quantized)))
         probe = NvmlProbe(settings.outputs, settings.trials)
+        if probe.device().kind == "cuda":
+            # What an engine of the app does when it first starts on a card.
+            trials(probe.device().torch_name, settings.trials)
         self.device, self._host = probe.device(), probe.host()
         self._library = services().library
+        self._image = draw(folder, entry.spec) if entry.spec.image == "required" else ""
 
-    def ways(self) -> dict[str, dict[str, object]]:
-        """The fields of each speed that this machine can compute, of Exact first."""
+    def able(self, speed: str) -> bool:
+        """Whether this machine can compute it."""
+        return speed in offered(self.entry.spec, self.device, UNMEASURED)
+
+    def further(self) -> Iterator[tuple[str, dict[str, object]]]:
+        """What is compared beside the lossy speeds that are calibrated."""
         spec, library = self.entry.spec, self._library
-        found: dict[str, dict[str, object]] = {
-            speed: dict(fields_of(spec, speed, eight_bit(self.device)))
-            for speed in offered(spec, self.device, {})
-        }
         name = distilled(library, self.entry, loras.offered(library.loras()))
-        if name is None:
-            del found["turbo"]
-        else:
-            found["turbo"]["loras"] = fitting(library, self.entry, name)
-        if self.device.compilation:
-            found[COMPILED] = {**found["exact"], "compilation": self.device.compilation[0]}
-        return found
+        if name is not None:
+            yield "turbo", {**fields_of(spec, "turbo"), "loras": fitting(library, self.entry, name)}
+        for way in self.device.compilation[:1]:
+            yield COMPILED, {**fields_of(spec, "exact"), "compilation": way}
 
     def films(self, fields: Mapping[str, object]) -> tuple[list[Pictures], float]:
         """A video for each prompt, and the seconds of denoising of all but the first."""
         made, spent = list[Pictures](), list[float]()
-        for seed, prompt in enumerate(PROMPTS[self.entry.spec.demo]):
+        prompts = SHOWN if self._image else PROMPTS[self.entry.spec.demo]
+        for seed, prompt in enumerate(prompts):
             done = self._run({**fields, "prompt": prompt, "seed": seed})
             made.append(np.stack(list(pictures(Path(done.video)))))
             spent.append(done.seconds["denoising"])
@@ -95,6 +104,9 @@ class Bench:
         spec = self.entry.spec
         if self._steps and not fields.get("loras"):
             fields["steps"] = self._steps
+        if self._image:
+            size = {"width": spec.size.width, "height": spec.size.height}
+            fields["image"] = {"sha256": "0" * 64, **size}
         request = GenerationRequest.build(spec, fields, 0)
         plan = plan_memory(spec, request, self.device, self._host)
         if not isinstance(plan, MemoryPlan):
@@ -105,7 +117,7 @@ class Bench:
         work = Work(
             job_id=f"{request.seed:032x}", epoch=1, request=request, plan=plan, entry=self.entry,
             staging=str(staging), latents=str(staging / "latents.safetensors"), loras=paths,
-            app_version="",
+            image=self._image, app_version="",
         )  # fmt: skip
         self._engine.run(work, events.append, threading.Event())
         if not isinstance(events[-1], Done):
@@ -122,34 +134,65 @@ def likeness(made: Pictures, exact: Pictures) -> tuple[float, float]:
     return float(peak_signal_noise_ratio(exact, made)), statistics.fmean(ssim)
 
 
-def measure(bench: Bench) -> dict[str, dict[str, Any]]:
-    """A row for everything but Exact that this machine can compute."""
-    ways, perceived = bench.ways(), lpips()
-    exact, exact_seconds = bench.films(ways.pop("exact"))
-    rows = dict[str, dict[str, Any]]()
-    for name, fields in ways.items():
-        made, spent = bench.films(fields)
-        found = [likeness(*pair) for pair in zip(made, exact, strict=True)]
+class Comparison:
+    """Videos of this machine beside those at Exact."""
+
+    def __init__(self, bench: Bench):
+        self._bench, self._perceived = bench, lpips()
+        self._exact, self._seconds = bench.films(dict(fields_of(bench.entry.spec, "exact")))
+
+    def row(self, fields: Mapping[str, object], gate: float | None = None) -> Row:
+        """How near and how fast it is."""
+        made, spent = self._bench.films(fields)
+        found = [likeness(*pair) for pair in zip(made, self._exact, strict=True)]
         psnr, ssim = [one for one, _ in found], [one for _, one in found]
-        gate = GATES.get(name)
-        rows[name] = {
+        see, mean = self._perceived, statistics.fmean(psnr)
+        near = see if isinstance(see, str) else statistics.fmean(map(see, made, self._exact))
+        return {
             "psnr_db": [round(one, 1) for one in psnr],
-            "psnr_db_mean": round(statistics.fmean(psnr), 1),
+            "psnr_db_mean": round(mean, 2),
             "psnr_db_worst": round(min(psnr), 1),
             "ssim_mean": round(statistics.fmean(ssim), 4),
-            "lpips_mean": perceived
-            if isinstance(perceived, str)
-            else round(statistics.fmean(map(perceived, made, exact)), 4),
+            "lpips_mean": near if isinstance(near, str) else round(near, 4),
             "gate_db": gate,
-            "passes": gate is None or statistics.fmean(psnr) >= gate,
-            "denoising_times_exact": round(spent / exact_seconds, 2),
-        }
-    return rows
+            "passes": gate is None or mean >= gate,
+            "denoising_times_exact": round(spent / self._seconds, 2),
+        }  # fmt: skip
 
 
-def for_the_form(rows: Mapping[str, Mapping[str, Any]]) -> Measured:
-    """What decides whether a speed is offered."""
-    return {speed: float(rows[speed]["psnr_db_mean"]) for speed in GATES if speed in rows}
+def calibrate(bench: Bench, compared: Comparison) -> tuple[Calibration, dict[str, Row]]:
+    """The lossy speeds as this card should compute them, and a row for all that was tried."""
+    found, rows = UNMEASURED, dict[str, Row]()
+    spec, balanced = bench.entry.spec, GATES["balanced"]
+    if not bench.able("balanced"):
+        return found, rows
+    for way in dict.fromkeys((eight_bit(bench.device), NATIVE)):
+        found = Calibration(attention=way)
+        row = compared.row(fields_of(spec, "balanced", found), balanced)
+        rows[f"balanced, attention {way}"] = row
+        if row["passes"]:
+            break
+    psnr = {"balanced": row["psnr_db_mean"]}
+    for limit in STEP_CACHES:
+        found = found.model_copy(update={"step_cache": limit})
+        row = compared.row(fields_of(spec, "fast", found), GATES["fast"])
+        rows[f"fast, step cache {limit}"] = row
+        if row["psnr_db_mean"] >= balanced:
+            break
+    psnr["fast"] = row["psnr_db_mean"]
+    return Calibration.model_validate({**found.model_dump(), "psnr": psnr}), rows
+
+
+def draw(folder: Path, spec: ModelSpec) -> str:
+    """The picture that ``SHOWN`` speaks of, of the model's own size."""
+    width, height = spec.size.width, spec.size.height
+    picture = Image.new("RGB", (width, height), (128, 128, 128))
+    side = min(width, height) // 5
+    middle = (width // 2 - side, height // 2 - side, width // 2 + side, height // 2 + side)
+    ImageDraw.Draw(picture).ellipse(middle, fill=(220, 30, 30))
+    path = folder / "start.png"
+    picture.save(path)
+    return str(path)
 
 
 def main() -> int:
@@ -159,6 +202,8 @@ def main() -> int:
     parser.add_argument("--steps", type=int, help="in place of the model's own")
     parser.add_argument("--keep", action="store_true", help="let the form know")
     args = parser.parse_args()
+    if args.keep and args.steps:
+        parser.error("what is kept is measured with the model's own steps: leave --steps out")
     use_threads(psutil.cpu_count(logical=False) or 1)
     prepare(Settings())
     entry = services().library.entry(args.model)
@@ -167,18 +212,21 @@ def main() -> int:
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(entry, Path(folder), args.steps)
-        rows = measure(bench)
+        compared = Comparison(bench)
+        found, rows = calibrate(bench, compared)
+        rows |= {name: compared.row(fields) for name, fields in bench.further()}
     if args.keep:
-        services().quality.keep(bench.device, args.model, for_the_form(rows))
+        services().quality.keep(bench.device, args.model, found)
     publish(
         f"quality-{args.model}" + (f"-{args.steps}-steps" if args.steps else ""),
         {
             "device": bench.device.name, "model": args.model,
             "steps": args.steps or entry.spec.steps, "speeds": rows,
+            "calibration": found.model_dump(mode="json"),
             "seconds": round(time.monotonic() - began),
         },
     )  # fmt: skip
-    return 0 if all(row["passes"] for row in rows.values()) else 1
+    return 0 if all(found.psnr[speed] >= GATES[speed] for speed in found.psnr) else 1
 
 
 if __name__ == "__main__":

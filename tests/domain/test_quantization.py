@@ -24,7 +24,6 @@ from wan22_app.domain.lighter import lighter
 from wan22_app.domain.memory import plan_memory
 from wan22_app.domain.plan import Device, Host, Keep, MemoryPlan, Offload, WontFit
 from wan22_app.domain.quantization import KINDS, device_refusal
-from wan22_app.domain.speed import SPEEDS, fields_of
 
 CPU = Device(kind="cpu", name="a processor")
 KINDS_OF_ALL = get_args(Quantization)
@@ -220,11 +219,9 @@ def test_compilation_that_has_not_passed_is_refused(
     assert (found.code if found else None) == code
 
 
-def test_the_lossy_way_is_for_lossy_speeds_alone() -> None:
+def test_a_card_s_lossy_way_of_attention_is_the_one_that_passed() -> None:
     assert eight_bit(SAGE) == "sage"
     assert eight_bit(card(8, 9)) == "native"
-    found = {speed: fields_of(T2V_A14B, speed, eight_bit(SAGE))["attention"] for speed in SPEEDS}
-    assert found == {"exact": "native", "balanced": "sage", "fast": "sage", "turbo": "native"}
 
 
 def test_a_default_of_quantization_is_not_for_what_is_packed() -> None:

@@ -8,6 +8,8 @@ from wan22_app.domain.plan import Device
 from wan22_app.domain.speed import (
     SPEEDS,
     STEP_CACHE,
+    UNMEASURED,
+    Calibration,
     Speed,
     fields_of,
     is_distilled,
@@ -29,6 +31,7 @@ def test_fields_are_recognised_however_their_numbers_are_typed(
     assert speed_of(spec, {**fields, "shift": f" {float(fields['shift']):.2f} "}) == speed
     assert speed_of(spec, {**fields, "steps": "17"}) is None
     assert speed_of(spec, {**fields, "steps": ""}) is None
+    assert speed_of(spec, {**fields, "text_quantization": "int8"}) is None, "that is lossy, too"
 
 
 def test_they_make_a_request() -> None:
@@ -80,10 +83,21 @@ ADA = Device(kind="cuda", name="a card", capability=(8, 9))
 def test_a_speed_that_is_not_good_enough_on_a_card_is_not_offered_there(
     device: Device, measured: dict[Speed, float], found: tuple[Speed, ...]
 ) -> None:
-    assert offered(T2V_A14B, device, measured) == found
+    assert offered(T2V_A14B, device, Calibration(psnr=measured)) == found
+
+
+def test_lossy_speeds_compute_what_was_calibrated_and_the_others_never() -> None:
+    found = Calibration(attention="sage", step_cache=0.2)
+    fields = {speed: fields_of(T2V_A14B, speed, found) for speed in SPEEDS}
+    assert {speed: each["attention"] for speed, each in fields.items()} == {
+        "exact": "native", "balanced": "sage", "fast": "sage", "turbo": "native"
+    }  # fmt: skip
+    assert [fields[speed]["step_cache"] for speed in SPEEDS] == ["0", "0", "0.2", "0"]
+    assert speed_of(T2V_A14B, fields["fast"], found) == "fast"
+    assert speed_of(T2V_A14B, fields["fast"]) is None, "not what is meant where nothing is known"
 
 
 def test_what_is_packed_already_has_no_speed_that_packs_it() -> None:
     packed = T2V_A14B.model_copy(update={"packed": "Q8_0"})
     ada = Device(kind="cuda", name="a card", capability=(8, 9))
-    assert offered(packed, ada, {}) == ("exact", "turbo")
+    assert offered(packed, ada, UNMEASURED) == ("exact", "turbo")

@@ -13,6 +13,7 @@ from wan22_app.adapters.db.migrate import migrate
 from wan22_app.bootstrap import build_services
 from wan22_app.domain.account import LOCAL_PERSON
 from wan22_app.domain.catalog import DEMO_T2V, T2V_A14B
+from wan22_app.domain.speed import Calibration
 from wan22_app.settings import Settings
 from wan22_app.web import counter
 from wan22_app.web.state import form, speed, start_image
@@ -181,7 +182,9 @@ def test_lossy_speeds_say_so_and_bad_ones_are_not_offered(state: FormState) -> N
     assert (state.speed, state.quantization, state.step_cache) == ("Fast", "int8-dynamic", "0.1")
     assert "lossy" in state.speed_note and "not measured" in state.speed_note
     here = form.services().submission.check(LOCAL_PERSON, {"model": T2V_A14B.key}).device
-    form.services().quality.keep(here, T2V_A14B.key, {"balanced": 25.0, "fast": 31.4})
+    form.services().quality.keep(
+        here, T2V_A14B.key, Calibration(psnr={"balanced": 25.0, "fast": 31.4})
+    )
     call(state, "choose_speed", "Balanced")
     assert state.speeds == ["Exact", "Fast", "Turbo"]
     assert "25 dB" in state.speed_note, "what was chosen before says how it is"

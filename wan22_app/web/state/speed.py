@@ -7,7 +7,6 @@ import reflex as rx
 
 from wan22_app.bootstrap import services
 from wan22_app.domain import speed
-from wan22_app.domain.attention import eight_bit
 from wan22_app.domain.catalog import ModelSpec
 from wan22_app.domain.plan import Device
 from wan22_app.services.fitting import distilled
@@ -44,15 +43,16 @@ class SpeedChoice(rx.State, mixin=True):
             found = await asyncio.to_thread(distilled, library, entry, offers)
             rows = [*rows, LoraRow(found, "1")] if found else list(self.lora_rows)
         device = await asyncio.to_thread(services().probe.device)
-        self._fill(speed.fields_of(self._spec(), wanted, eight_bit(device)))
+        calibration = await asyncio.to_thread(services().quality.found, device, self.model)
+        self._fill(speed.fields_of(self._spec(), wanted, calibration))
         await self._list_loras(rows)
 
     async def _mark_speed(self, fields: dict[str, str], device: Device) -> None:
         """Which speed the typed fields amount to, and which there are."""
-        measured = await asyncio.to_thread(services().quality.measured, device, self.model)
-        self.speeds = [words.SPEEDS[each] for each in speed.offered(self._spec(), device, measured)]
-        found = speed.speed_of(self._spec(), fields, eight_bit(device))
-        self.speed_note = words.speed_note(found or "", measured)
+        known = await asyncio.to_thread(services().quality.found, device, self.model)
+        self.speeds = [words.SPEEDS[each] for each in speed.offered(self._spec(), device, known)]
+        found = speed.speed_of(self._spec(), fields, known)
+        self.speed_note = words.speed_note(found or "", known.psnr)
         self.speed = words.SPEEDS[found] if found else ""
         lacks = not any(speed.is_distilled(row.name) for row in self.lora_rows)
         self.lacks_distilled = found == "turbo" and lacks

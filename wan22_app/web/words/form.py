@@ -79,7 +79,7 @@ HINTS = {
     "shift": "higher spends more steps on motion",
     "sampler": "euler is for 4-step models and LoRAs",
     "quantization": "weights in eight bits: lossy",
-    "text_quantization": "its own quantization",
+    "text_quantization": "weights in eight bits: lossy",
     "attention": "others than native are tried first; sage is lossy",
     "compilation": "small operations in one: faster, tried first",
     "step_cache": "0 is off; 0.1 skips what hardly changes: lossy",

@@ -34,7 +34,7 @@ CHOICES = {
         "int8": ("int8", "Half the memory. Lossy: hardly to be seen. Works everywhere."),
         "int8-dynamic": ("int8, dynamic", "Half the memory, computed in int8. A little lossier."),
         "fp8": ("fp8", "Half the memory. Lossier than int8."),
-        "fp8-dynamic": ("fp8, dynamic", "Computed in fp8. For Ada, Hopper and newer."),
+        "fp8-dynamic": ("fp8, dynamic", "Computed in fp8. Full rate on Hopper and newer."),
     },
     "text_quantization": {
         "none": ("None", "The text encoder as it is."),
