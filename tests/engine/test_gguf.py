@@ -69,7 +69,7 @@ def test_where_the_weights_lie_changes_no_bit(
     assert placed.done.latents_sha256 == whole.done.latents_sha256
 
 
-@pytest.mark.parametrize("plan", [PLAN, BLOCKS], ids=["whole", "block offload"])
+@pytest.mark.parametrize("plan", [PLAN, BLOCKS, ONE], ids=["whole", "block offload", "one part"])
 def test_loras_work_on_it_and_leave_without_a_trace(
     generate: Generate, pack: Pack, tmp_path: Path, plan: Any
 ) -> None:

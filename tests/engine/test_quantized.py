@@ -45,7 +45,13 @@ def test_it_comes_near_to_bf16(latents: Latents, kind: str, key: str, image: boo
     assert 0 < distance < FAR[kind], distance
 
 
-@pytest.mark.parametrize("plan", [BLOCKS, ONE], ids=["block offload", "one part"])
+BOTH = PLAN.model_copy(update={"offload": "block", "keep": "one"})
+PLACES = pytest.mark.parametrize(
+    "plan", [BLOCKS, ONE, BOTH], ids=["block offload", "one part", "both"]
+)
+
+
+@PLACES
 @pytest.mark.parametrize("kind", ON_A_PROCESSOR)
 def test_where_the_weights_lie_changes_no_bit(generate: Generate, kind: str, plan: Any) -> None:
     options = {"precision": "bf16", "quantization": kind}
@@ -92,6 +98,14 @@ def test_a_quantized_text_encoder_reads_nearly_the_same(
     assert 0 < distance < 0.25, distance
 
 
+@PLACES
+def test_where_a_quantized_text_encoder_lies_changes_no_bit(generate: Generate, plan: Any) -> None:
+    options = {"precision": "bf16", "text_quantization": "int8"}
+    whole = generate("demo-t2v", **options)
+    placed = generate("demo-t2v", plan=plan, **options)
+    assert placed.done.latents_sha256 == whole.done.latents_sha256
+
+
 class Bench:
     """An engine with a folder of copies and a checkpoint of its own."""
 
@@ -99,12 +113,11 @@ class Bench:
         self.copies = Copies(tmp_path / "quantized", reserve_bytes=0)
         self._work, self._checkpoint, self._folder = work, checkpoint, tmp_path
 
-    def run(self, copies: Copies | None = None) -> Done:
-        """A cold engine each time."""
-        task = self._work(
-            "demo-t2v", folder=self._checkpoint, precision="bf16", quantization="int8"
-        )
+    def run(self, copies: Copies | None = None, part: str = "quantization") -> Done:
+        """A cold engine each time, which has read no text."""
+        task = self._work("demo-t2v", folder=self._checkpoint, precision="bf16", **{part: "int8"})
         Path(task.latents).unlink(missing_ok=True)
+        shutil.rmtree(self._folder / "embeddings", ignore_errors=True)
         outcome = Outcome()
         engine = Engine(self._folder / "embeddings", source=Disk(copies or self.copies))
         engine.run(task, outcome.events.append, threading.Event())
@@ -137,6 +150,15 @@ def test_the_second_time_the_copy_is_read(bench: Bench, checkpoint: Path) -> Non
     assert bench.run().latents_sha256 == first.latents_sha256
     shutil.rmtree(bench.copies.folder)
     assert bench.run().latents_sha256 != first.latents_sha256, "the spoiled ones were not read"
+
+
+def test_a_quantized_text_encoder_is_read_from_its_copy_too(bench: Bench, checkpoint: Path) -> None:
+    first = bench.run(part="text_quantization")
+    assert len(bench.kept()) == 1
+    spoil(checkpoint / "text_encoder")
+    assert bench.run(part="text_quantization").latents_sha256 == first.latents_sha256
+    shutil.rmtree(bench.copies.folder)
+    assert bench.run(part="text_quantization").latents_sha256 != first.latents_sha256
 
 
 def test_a_copy_is_about_half_as_large(bench: Bench, checkpoint: Path) -> None:

@@ -40,11 +40,21 @@ def test_t2v_draws_what_a_hundred_prompts_say(film: Film) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize(("kind", "count"), [("int8", 25), ("fp8", 12), ("int8-dynamic", 12)])
-def test_quantized_it_draws_what_the_prompts_say(film: Film, kind: str, count: int) -> None:
+@pytest.mark.parametrize(
+    ("part", "kind", "count"),
+    [
+        ("quantization", "int8", 25),
+        ("quantization", "fp8", 12),
+        ("quantization", "int8-dynamic", 12),
+        ("text_quantization", "int8", 12),
+    ],
+)
+def test_quantized_it_draws_what_the_prompts_say(
+    film: Film, part: str, kind: str, count: int
+) -> None:
     """Fewer with those that take a processor longer."""
     asked = wishes(count)
-    options = {"precision": "bf16", "quantization": kind}
+    options = {"precision": "bf16", part: kind}
     measured = rates(
         (film(DEMO_T2V.key, wish.prompt, wish.number, **options), wish.told) for wish in asked
     )

@@ -66,6 +66,10 @@ def test_an_empty_seed_is_drawn_and_recorded(world: World, person: Person) -> No
         ({"count": "0000000002"}, "count"),
         ({"model": "demo-i2v"}, "image"),
         ({"model": "nonsense"}, "model"),
+        ({"precision": "fp32", "quantization": "int8"}, "quantization"),
+        ({"precision": "bf16", "quantization": "fp8-dynamic"}, "quantization"),
+        ({"precision": "bf16", "attention": "sage"}, "attention"),
+        ({"compilation": "regional"}, "compilation"),
     ],
 )
 def test_what_is_refused_is_refused_before_and_at_submission(

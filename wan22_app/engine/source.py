@@ -18,7 +18,7 @@ from diffusers import (
 )
 from transformers import AutoTokenizer, UMT5EncoderModel
 
-from wan22_app.domain.catalog import ModelEntry, Precision
+from wan22_app.domain.catalog import ModelEntry, Precision, Quantization
 from wan22_app.domain.plan import MemoryPlan
 from wan22_app.engine.quantized import Copies, of_encoder, of_transformer
 from wan22_app.engine.shelf import files_of, key_of
@@ -37,24 +37,25 @@ Source = Callable[[ModelEntry, str, MemoryPlan], Any]
 
 @dataclass(frozen=True)
 class Disk:
-    """The source of every run. A transformer is quantized once and then read from its copy."""
+    """The source of every run. What is quantized is so once, and then read from its copy."""
 
     copies: Copies
 
     def __call__(self, entry: ModelEntry, name: str, plan: MemoryPlan) -> Any:
         """Read a part."""
-        if name not in EXPERTS or plan.quantization == "none":
+        kind = _kind(name, plan)
+        if kind == "none":
             return from_disk(entry, name, plan)
         folder = Path(entry.folder)
         key = key_of(
             {
                 "files": files_of(folder, name),
-                "kind": plan.quantization,
+                "kind": kind,
                 "precision": plan.precision,
                 "versions": {**libraries(), "torchao": version("torchao")},
             }
         )
-        found = self.copies.get(key, lambda copy: _copied(copy, plan))
+        found = self.copies.get(key, lambda copy: _copied(copy, name, plan))
         if found is not None:
             return found
         made = from_disk(entry, name, plan)
@@ -63,10 +64,17 @@ class Disk:
         return made
 
 
-def _copied(copy: Path, plan: MemoryPlan) -> Any:
-    dtype = DTYPES[plan.precision]
-    return WanTransformer3DModel.from_pretrained(
-        copy, torch_dtype=dtype, use_safetensors=True, local_files_only=True
+def _kind(name: str, plan: MemoryPlan) -> Quantization:
+    """What this part is quantized to."""
+    if name in EXPERTS:
+        return plan.quantization
+    return plan.text_quantization if name == ENCODER else "none"
+
+
+def _copied(copy: Path, name: str, plan: MemoryPlan) -> Any:
+    kind = UMT5EncoderModel if name == ENCODER else WanTransformer3DModel
+    return kind.from_pretrained(
+        copy, torch_dtype=DTYPES[plan.precision], use_safetensors=True, local_files_only=True
     )
 
 
