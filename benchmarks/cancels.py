@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from benchmarks.installation import PATIENCE_S, PROJECT, Installation, fresh
 from benchmarks.report import publish
@@ -26,7 +27,7 @@ WITHIN_S = 2.0
 TARGET = 0.99
 COLD_EVERY = 4
 LOOK_S = 0.005
-FIELDS = {"width": 160, "height": 160, "frames": 33, "steps": 20}
+FIELDS: dict[str, Any] = {"width": 160, "height": 160, "frames": 33, "steps": 20}
 
 
 def main() -> int:

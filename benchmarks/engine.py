@@ -7,8 +7,10 @@ are sold). Without a card: the demo layouts on the CPU.
 
 Each plan runs twice: the first run with one step calibrates the second one's prediction. Stock is
 diffusers' own pipeline call with everything on the device and its VAE in fp32, with export, in the
-same process. Few steps are made, without guidance; what a whole run would take is computed from
-them and labelled so. Prints and writes ``benchmarks/results/engine-<model>.json``.
+same process. ``--with`` sets further fields of our request, such as what *Balanced* consists of
+(``--with precision=bf16 quantization=int8-dynamic attention=sage``). Few steps are made, without
+guidance; what a whole run would take is computed from them and labelled so. Prints and writes
+``benchmarks/results/engine-<model>.json``.
 """
 
 import argparse
@@ -16,7 +18,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -62,6 +64,8 @@ class Bench:
     device: Device
     host: Host
     image: str
+    chosen: Mapping[str, str]
+    """Further fields, for our request alone."""
 
 
 def main() -> int:
@@ -76,6 +80,7 @@ def main() -> int:
     parser.add_argument("--steps", type=int, default=2)
     parser.add_argument("--caps", type=float, nargs="*", default=[16, 12, 8, 6] if cuda else [])
     parser.add_argument("--tile", default="auto", help="side of the VAE's tiles")
+    parser.add_argument("--with", nargs="*", default=[], metavar="FIELD=VALUE", dest="fields")
     parser.add_argument("--no-stock", action="store_true", help="our own rows only")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as base:
@@ -95,6 +100,7 @@ def measure_all(bench: Bench, caps: Sequence[float], *, stock: bool) -> Iterator
         "video": f"{bench.request.width}x{bench.request.height}x{bench.request.frames}",
         "steps": bench.request.steps,
         "guidance": bench.request.guidance,
+        "with": bench.chosen,
         "device": bench.device.name,
         "driver": bench.device.driver,
         "versions": {name: version(name) for name in ("torch", "diffusers", "transformers")},
@@ -192,6 +198,7 @@ def _stock(bench: Bench) -> tuple[Row, torch.Tensor | None]:
     try:
         with torch.no_grad(), RamWatch() as ram:
             pipeline = stock_pipeline(work, bench.source)
+            latents = torch.empty(0)
             for _ in range(2):  # the first one warms up
                 _forget_peaks()
                 start = time.perf_counter()
@@ -238,10 +245,11 @@ def _bench(spec: ModelSpec, args: argparse.Namespace, base: Path) -> Bench:
         "prompt": "a red ball", "width": args.width, "height": args.height, "frames": args.frames,
         "steps": args.steps, "guidance": 1.0, "shift": SHIFT, "tile": args.tile,
     }  # fmt: skip
+    chosen = dict(field.split("=", 1) for field in args.fields)
     if image:
         size = {"width": spec.size.width, "height": spec.size.height}
         fields["image"] = {"sha256": "0" * 64, **size}
-    request = GenerationRequest.build(spec, fields, seed=7)
+    request = GenerationRequest.build(spec, {**fields, **chosen}, seed=7)
     host = NvmlProbe(base, base / "attention.json").host()
     device, source = Device(kind="cpu", name="cpu"), from_disk
     if not spec.demo:
@@ -252,7 +260,7 @@ def _bench(spec: ModelSpec, args: argparse.Namespace, base: Path) -> Bench:
         # The stand-in for the text encoder is far smaller than the real one.
         costs = spec.costs.model_copy(update={"text_bytes": weights.text_bytes()})
         spec = spec.model_copy(update={"costs": costs})
-    return Bench(spec, request, source, base, device, host, image)
+    return Bench(spec, request, source, base, device, host, image, chosen)
 
 
 def _card() -> Device:

@@ -9,12 +9,14 @@ import torch
 from accelerate import init_empty_weights
 from diffusers import AutoencoderKLWan, UniPCMultistepScheduler, WanTransformer3DModel
 from torch import nn
+from torchao.quantization import quantize_
 from transformers import AutoTokenizer, UMT5Config, UMT5EncoderModel
 
 from wan22_app.demo import SHIPPED
 from wan22_app.domain.catalog import ModelEntry, ModelSpec
 from wan22_app.domain.plan import MemoryPlan
-from wan22_app.engine.source import DTYPES
+from wan22_app.engine.quantized import KINDS
+from wan22_app.engine.source import DTYPES, EXPERTS
 
 TEXT_WIDTH = 4096
 LAYERS = {"t2v": (40, 40, 13824, 16, 16), "i2v": (40, 40, 13824, 36, 16),
@@ -44,21 +46,27 @@ class RandomWeights:
     def __call__(self, entry: ModelEntry, name: str, plan: MemoryPlan) -> Any:
         """One part, as ``from_disk`` gives it."""
         if name == "tokenizer":
-            return AutoTokenizer.from_pretrained(SHIPPED / str(self.spec.task), subfolder=name)
+            return self._tokenizer()
         if name == "scheduler":
             return UniPCMultistepScheduler(prediction_type="flow_prediction", use_flow_sigmas=True)
         with init_empty_weights():
             module = self._build(name)
         dtype = torch.float32 if name == "vae" else DTYPES[plan.precision]
+        kind = plan.quantization if name in EXPERTS else "none"
         stays = plan.offload == "none" and plan.keep == "all"
         home = torch.device(plan.device if stays else "cpu")
         fill(module, dtype, self.maker, home)
+        if kind != "none":
+            quantize_(module.blocks, KINDS[kind]())
         if name == "text_encoder":
             module.tie_weights()
         if name == "vae":
             for part in (module.decoder, module.post_quant_conv):
                 part.to(DTYPES[plan.vae_precision])
         return module.eval().requires_grad_(False)
+
+    def _tokenizer(self) -> Any:
+        return AutoTokenizer.from_pretrained(SHIPPED / str(self.spec.task), subfolder="tokenizer")
 
     def text_bytes(self) -> int:
         """Of the text encoder in bf16."""
@@ -68,7 +76,7 @@ class RandomWeights:
 
     def _build(self, name: str) -> Any:
         if name == "text_encoder":
-            return _text_encoder(len(self(Path(), "tokenizer", _ANY)))
+            return _text_encoder(len(self._tokenizer()))
         if name == "vae":
             return AutoencoderKLWan(**(_VAE_5B if str(self.spec.task) == "ti2v" else {}))
         heads, layers, ffn, channels_in, channels_out = LAYERS[str(self.spec.task)]
@@ -102,7 +110,7 @@ def _text_encoder(words: int) -> UMT5EncoderModel:
     config = UMT5Config(
         vocab_size=words, d_model=TEXT_WIDTH, d_kv=64, d_ff=128, num_layers=1, num_heads=4,
         feed_forward_proj="gated-gelu", pad_token_id=0, eos_token_id=1, decoder_start_token_id=0,
-        is_encoder_decoder=True, tie_word_embeddings=False,
+        is_encoder_decoder=True, tie_word_embeddings=False,  # pyright: ignore[reportCallIssue]
     )  # fmt: skip
     return UMT5EncoderModel(config)
 

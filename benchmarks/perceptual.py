@@ -20,7 +20,7 @@ WEIGHTS = "alexnet-owt-7be5be79.pth"
 def lpips() -> Callable[[Pictures, Pictures], float] | str:
     """Mean distance of two videos' pictures, 0 for equal ones; or why it cannot be measured."""
     try:
-        from lpips import LPIPS
+        from lpips import LPIPS  # pyright: ignore[reportMissingImports]
     except ImportError:
         return "not measured: needs pip install lpips torchvision"
     if not (Path(torch.hub.get_dir()) / "checkpoints" / WEIGHTS).is_file():

@@ -18,10 +18,10 @@ from wan22_app.engine.source import EXPERTS, Source
 
 def stock_pipeline(work: Work, source: Source) -> Any:
     """What the model card's script has on the device: all parts, with diffusers' own forward."""
-    folder, spec, plan = Path(work.entry.folder), work.entry.spec, work.plan
+    spec, plan = work.entry.spec, work.plan
     names = ("tokenizer", "text_encoder", "vae", "scheduler", *EXPERTS[: spec.experts])
     parts: dict[str, Any] = dict.fromkeys(EXPERTS)
-    parts |= {name: source(folder, name, plan) for name in names}
+    parts |= {name: source(work.entry, name, plan) for name in names}
     parts["scheduler"] = UniPCMultistepScheduler.from_config(
         parts["scheduler"].config, flow_shift=work.request.shift
     )

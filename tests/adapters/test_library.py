@@ -51,6 +51,19 @@ def test_demo_entries_are_ready_and_real_ones_say_what_they_need(library: Folder
     assert library.entry("demo-t2v").revision
 
 
+def test_weights_of_the_same_size_are_told_apart_by_their_content(
+    library: FolderLibrary, models: Path
+) -> None:
+    before = library.entry("demo-t2v").revision
+    file = models / "demo" / "t2v" / "transformer" / "diffusion_pytorch_model.safetensors"
+    file.touch()
+    assert library.entry("demo-t2v").revision == before, "a copy is the same"
+    raw = bytearray(file.read_bytes())
+    raw[-100_000:] = bytes(100_000)
+    file.write_bytes(raw)
+    assert library.entry("demo-t2v").revision != before
+
+
 def test_a_folder_of_other_dimensions_is_an_entry_of_its_own(
     library: FolderLibrary, models: Path
 ) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from wan22_app.adapters import gguf_file
+from wan22_app.adapters.fingerprint import fingerprint
 from wan22_app.adapters.gguf_file import OtherModel, PackedFile, Shape
 from wan22_app.adapters.safetensors_header import BadFile
 from wan22_app.adapters.weights import (
@@ -192,8 +193,8 @@ def _key(name: str) -> str:
 
 
 def _revision(base: Base, paths: Sequence[Path]) -> str:
-    """Names and sizes, as a folder's: files of gigabytes are not read for it."""
+    """Names and fingerprints, as a folder's."""
     digest = hashlib.sha256(base.revision.encode())
     for path in paths:
-        digest.update(f"{path.name} {path.stat().st_size}\n".encode())
+        digest.update(f"{path.name} {fingerprint(path)}\n".encode())
     return digest.hexdigest()[:REVISION_LENGTH]

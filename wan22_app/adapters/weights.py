@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from wan22_app.adapters.fingerprint import fingerprint
 from wan22_app.adapters.gguf_file import Shape
 from wan22_app.adapters.safetensors_header import BadFile, read_header
 from wan22_app.domain.catalog import (
@@ -207,13 +208,13 @@ def _size(folder: Path) -> int:
 
 
 def _revision(folder: Path, without: str = "") -> str:
-    """Identifies the weights without reading gigabytes: names and sizes of all their files, but for
-    weights in folders whose name begins with ``without``."""
+    """Identifies the weights without reading gigabytes: names and fingerprints of all their files,
+    but for weights in folders whose name begins with ``without``."""
     digest = hashlib.sha256()
     for file in sorted(folder.rglob("*")):
         if file.suffix in (".safetensors", ".json") and file.is_file():
             name = file.relative_to(folder).as_posix()
             if without and name.startswith(without) and file.suffix == ".safetensors":
                 continue
-            digest.update(f"{name} {file.stat().st_size}\n".encode())
+            digest.update(f"{name} {fingerprint(file)}\n".encode())
     return digest.hexdigest()[:REVISION_LENGTH]

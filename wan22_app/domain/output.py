@@ -54,7 +54,7 @@ def computing(request: GenerationRequest, where: Placement, *, packed: bool) -> 
 class Recipe(Value):
     """Everything needed to make an output again; embedded in the mp4 itself.
 
-    ``revision`` identifies the weights (commit, or a hash of the folder's file sizes);
+    ``revision`` identifies the weights (a hash of their files' names and sampled contents);
     ``versions`` maps the app and what computed (see ``computing``) to their versions. ``asked`` is
     what was asked for, where memory ran out and a lighter request was allowed; ``parent`` is the
     job that this was another try of, empty for none. Nothing in it differs when the same is made
