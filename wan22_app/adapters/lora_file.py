@@ -13,7 +13,13 @@ from wan22_app.domain.errors import InvalidRequest, Problem
 from wan22_app.domain.lora_keys import ATTENTION, Pair, Reading, block_of, read
 
 MAX_RANK = 512
-MADE_FOR = {5120: "A14B", 3072: "TI2V-5B", 1536: "Wan2.1 1.3B", 128: "the demo models"}
+MADE_FOR = {
+    5120: "A14B",
+    3072: "TI2V-5B",
+    1536: "Wan2.1 1.3B",
+    128: "the demo T2V and I2V",
+    224: "the demo TI2V",
+}
 EXPONENT = {
     "F64": ("<u8", 0x7FF << 52),
     "F32": ("<u4", 0x7F800000),

@@ -4,8 +4,9 @@ Defaults and sizes of the real entries are the official Wan2.2 configurations (`
 Wan-Video/Wan2.2); parameter counts were computed on meta tensors of diffusers' own modules.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import Field
 
@@ -253,23 +254,38 @@ TI2V_5B = ModelSpec(
 )
 
 
-def _demo_costs(real: ModelSpec) -> Costs:
-    """Costs of a demo checkpoint of the same layout, from its own parameter counts."""
-    return real.costs.model_copy(
-        update={
-            "transformer_bytes": 3_100_000,
-            "block_bytes": 530_000,
-            "text_bytes": 230_000,
-            "vae_bytes": 4_000_000 if real.spatial == TI2V_5B.spatial else 2_800_000,
-            "activation_bytes_per_token": 40_000.0,
-            "activation_bytes_per_chunk_token": 0.0,
-            "flops_per_token": 3.4e6,
-            "flops_per_token_squared": 2.6e3,
-        }
-    )
+class _Toy(NamedTuple):
+    """The size of a demo checkpoint, and what its parameters cost."""
+
+    attention_width: int
+    feed_forward: int
+    blocks: int
+    costs: Mapping[str, float]
 
 
-def _demo(real: ModelSpec, key: str) -> ModelSpec:
+_TOY_A14B = _Toy(128, 512, 5, {
+    "transformer_bytes": 3_100_000,
+    "block_bytes": 530_000,
+    "text_bytes": 230_000,
+    "vae_bytes": 2_800_000,
+    "activation_bytes_per_token": 40_000.0,
+    "activation_bytes_per_chunk_token": 0.0,
+    "flops_per_token": 3.4e6,
+    "flops_per_token_squared": 2.6e3,
+})  # fmt: skip
+_TOY_5B = _Toy(224, 640, 3, {
+    **_TOY_A14B.costs,
+    "transformer_bytes": 5_290_000,
+    "block_bytes": 1_390_000,
+    "vae_bytes": 4_000_000,
+    "activation_bytes_per_token": 60_000.0,
+    "flops_per_token": 4.7e6,
+    "flops_per_token_squared": 2.7e3,
+})  # fmt: skip
+"""Wider and shallower: a token of this layout is 192 numbers."""
+
+
+def _demo(real: ModelSpec, key: str, toy: _Toy) -> ModelSpec:
     """The demo entry of a layout: the same structure at toy size, defaults as it was trained."""
     return real.model_copy(
         update={
@@ -290,17 +306,17 @@ def _demo(real: ModelSpec, key: str) -> ModelSpec:
             "max_frames": 81,
             "negative_prompt": "",
             "precision": "fp32",
-            "attention_width": 128,
-            "feed_forward": 512,
-            "blocks": 5,
-            "costs": _demo_costs(real),
+            "attention_width": toy.attention_width,
+            "feed_forward": toy.feed_forward,
+            "blocks": toy.blocks,
+            "costs": real.costs.model_copy(update=dict(toy.costs)),
         }
     )
 
 
-DEMO_T2V = _demo(T2V_A14B, "demo-t2v")
-DEMO_I2V = _demo(I2V_A14B, "demo-i2v")
-DEMO_TI2V = _demo(TI2V_5B, "demo-ti2v")
+DEMO_T2V = _demo(T2V_A14B, "demo-t2v", _TOY_A14B)
+DEMO_I2V = _demo(I2V_A14B, "demo-i2v", _TOY_A14B)
+DEMO_TI2V = _demo(TI2V_5B, "demo-ti2v", _TOY_5B)
 
 REAL_SPECS = (TI2V_5B, T2V_A14B, I2V_A14B)
 DEMO_SPECS = (DEMO_T2V, DEMO_I2V, DEMO_TI2V)
