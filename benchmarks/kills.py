@@ -5,6 +5,7 @@ the torch engine also the real web, on whose page a visitor submits, and submits
 key when the web dies before it has answered. The victims are the engine, the dispatcher, the web,
 or several at once; what is gone is started again at once. Then the queue is worked off and
 everything is counted: jobs lost, doubled, unfinished, videos that do not play, files without a row.
+``--at-once`` installations, each with a share of the kills and a seed of its own, go side by side.
 Writes ``benchmarks/results/kills-<engine>.json``.
 """
 
@@ -16,10 +17,13 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from itertools import chain
+from multiprocessing import get_context
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from benchmarks.installation import PATIENCE_S, PROJECT, Installation, fresh
 from benchmarks.report import publish
@@ -34,6 +38,7 @@ from wan22_app.domain.output import Output, Place
 from wan22_app.ports import NewJob
 
 DISPATCHERS = {"scripted": "tests.scripted_dispatcher", "torch": "wan22_app.dispatcher"}
+SPAWN = get_context("spawn")
 WAITING = 4
 """Jobs kept waiting while kills go on."""
 LONGEST_WAIT_S = {"scripted": 0.6, "torch": 3.0}
@@ -48,16 +53,32 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--engine", choices=DISPATCHERS, default="scripted")
     parser.add_argument("--kills", type=int, default=10_000)
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=1, help="of the first installation")
+    parser.add_argument("--at-once", type=int, default=1)
     args = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        models = PROJECT / "models"
-        report = run(Path(folder), models, args.engine, args.kills, args.seed)
-    publish(f"kills-{args.engine}", report)
+    shares = [args.kills // args.at_once] * args.at_once
+    shares[0] += args.kills % args.at_once
+    with tempfile.TemporaryDirectory() as base, ProcessPoolExecutor(args.at_once, SPAWN) as pool:
+        running = [
+            pool.submit(_alone, Path(base), args.engine, share, args.seed + number)
+            for number, share in enumerate(shares)
+        ]
+        reports = [each.result() for each in running]
+    report = merged(reports)
+    publish(
+        f"kills-{args.engine}",
+        {"engine": args.engine, "seed": args.seed, "at once": args.at_once, **report},
+    )
     return 0 if sound(report) else 1
 
 
-def run(folder: Path, models: Path, engine: str, kills: int, seed: int) -> dict[str, object]:
+def _alone(base: Path, engine: str, kills: int, seed: int) -> dict[str, Any]:
+    folder = base / f"{seed}"
+    folder.mkdir()
+    return run(folder, PROJECT / "models", engine, kills, seed)
+
+
+def run(folder: Path, models: Path, engine: str, kills: int, seed: int) -> dict[str, Any]:
     """The whole loop in a folder of its own, with the demo checkpoints of ``models``."""
     app = fresh(folder, models)
     with Installation(app.settings, DISPATCHERS[engine], web=engine == "torch") as installation:
@@ -66,12 +87,34 @@ def run(folder: Path, models: Path, engine: str, kills: int, seed: int) -> dict[
             for _ in range(kills):
                 loop.kill_once()
         loop.work_off()
-    return {"engine": engine, "seed": seed, **loop.report()}
+    return loop.report()
 
 
-def sound(report: dict[str, object]) -> bool:
+def sound(report: Mapping[str, Any]) -> bool:
     """Nothing lost, doubled, unfinished, broken or left over."""
     return not any(report[name] for name in ("lost", "unfinished", "doubled", "broken", "strays"))
+
+
+def merged(reports: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """One report over several installations: counts added up, times put together."""
+    total: dict[str, Any] = {}
+    for name, first in reports[0].items():
+        values = [report[name] for report in reports]
+        if isinstance(first, Mapping):
+            total[name] = dict(sum(map(Counter, values), Counter[str]()))
+        elif isinstance(first, list):
+            total[name] = _spread(sorted(chain.from_iterable(values)))
+        else:
+            total[name] = sum(values)
+    return total
+
+
+def _spread(seconds: Sequence[float]) -> dict[str, float | None]:
+    return {
+        "measured": len(seconds),
+        "median": round(seconds[len(seconds) // 2], 3) if seconds else None,
+        "99 of 100 within": round(seconds[int(len(seconds) * 0.99)], 3) if seconds else None,
+    }
 
 
 class Row(NamedTuple):
@@ -126,7 +169,7 @@ class Loop:
             self.installation.ensure_dispatcher()
             time.sleep(0.05)
 
-    def report(self) -> dict[str, object]:
+    def report(self) -> dict[str, Any]:
         """What is left, counted."""
         jobs = self._rows()
         states = Counter(str(row.state) for row in jobs.values())
@@ -136,7 +179,6 @@ class Loop:
         files = {path.name for path in folder.iterdir() if path.is_file()}
         done = {row.id for row in jobs.values() if row.state is JobState.SUCCEEDED}
         broken = [one for one in outputs.values() if not _plays(folder / one.video, one.sha256)]
-        slow = sorted(self.recovery_s)
         return {
             "kills": dict(self.kills),
             "confirmed": len(self.confirmed),
@@ -147,11 +189,7 @@ class Loop:
             "doubled": len(set(outputs) - done) + len(files - known),
             "broken": len(broken) + len(done - set(outputs)),
             "strays": len(list(self.app.settings.staging.iterdir())),
-            "recovery_seconds": {
-                "measured": len(slow),
-                "median": round(slow[len(slow) // 2], 3) if slow else None,
-                "99 of 100 within": round(slow[int(len(slow) * 0.99)], 3) if slow else None,
-            },
+            "recovery_seconds": self.recovery_s,
         }
 
     def _rows(self) -> dict[str, Row]:

@@ -236,10 +236,10 @@ after 12,000 steps, 89 % after 4,500 more with the order).
 ## How well they do
 
 T2V and I2V draw one and two objects as told. TI2V goes on from an image as told, and from text
-alone mostly gets colour and direction right, but **its shapes are mostly blobs**: a token of its
-layout is 192 numbers, its transformer is 128 wide, so a third of the noise cannot be told from the
-picture. It takes a wider one, which is not trained yet. What the VAEs alone let through of drawn
-clips stands in the last rows: T2V comes near to that.
+mostly gets colour and direction right, but **its shapes are mostly blobs**. A token of its layout
+is 192 numbers, so its transformer is wider than the others' (224 for 128), and it has had fewer
+steps: 4,500 where each of T2V's experts had 16,000 and more. What the VAEs alone let through of
+drawn clips stands in the last rows: T2V comes near to that, TI2V does not.
 
 With the pair of LoRAs in `loras/` things become outlines, as much as its strength says
 (`tests/semantics/test_lora.py`). Guidance makes words count for more; at 5 colours are too strong.

@@ -15,6 +15,6 @@ def test_killed_at_random_moments(
 ) -> None:
     report = run(tmp_path, demo_models, engine, kills, seed=7)
     assert sound(report), report
-    assert sum(report["kills"].values()) == kills  # type: ignore[attr-defined]
-    assert report["confirmed"] == sum(report["states"].values())  # type: ignore[attr-defined]
-    assert report["states"].get("succeeded", 0) > 0  # type: ignore[attr-defined]
+    assert sum(report["kills"].values()) == kills
+    assert report["confirmed"] == sum(report["states"].values())
+    assert report["states"].get("succeeded", 0) > 0

@@ -104,7 +104,7 @@ class Making:
         pipeline = WanPipeline(
             **self._common(vae), transformer=transformer, transformer_2=None, expand_timesteps=True
         )
-        stage = self._stage("ti2v", 13000, 2e-3)
+        stage = self._stage("ti2v", 4500, 2e-3)
         self._train(stage, transformer, clips, flow.from_frame, batch=48,
                     look=lambda step: self._look("ti2v", pipeline))  # fmt: skip
         self._export(pipeline, DEMO_TI2V, "TI2V-5B")
