@@ -1,5 +1,6 @@
 """Getting a model on the page: watched in two tabs, interrupted, gone on with."""
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,7 +57,7 @@ def test_a_model_is_got_interrupted_and_gone_on_with(
     card(page).get_by_role("button", name="Try again: TI2V-5B").click()
     for tab in (page, other):
         expect(card(tab)).to_contain_text("on its way")
-        expect(card(tab)).to_contain_text("3.2 of 5.3 MB")
+        expect(card(tab)).to_contain_text(re.compile(r"3\.2 of \d\.\d MB"))
         expect(card(tab).get_by_role("progressbar", name="Progress of TI2V-5B")).to_be_visible()
     picture(page, "on-their-way")
     card(other).get_by_role("button", name="Cancel: TI2V-5B").click()
