@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import threading
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from wan22_app.engine.attention import NAMES, tried, use
 from wan22_app.engine.engine import Engine
 from wan22_app.engine.lean import Lean
 from wan22_app.engine.trials import PATIENCE_S, in_a_process, trials
+from wan22_app.engine.versions import libraries
 
 CPU = torch.device("cpu")
 
@@ -160,3 +162,8 @@ def test_what_has_passed_is_what_may_be_used() -> None:
         ),
     )
     assert found.attention == ("sage",)
+
+
+def test_a_package_that_is_installed_under_another_name_stops_no_run() -> None:
+    found = libraries(("torch", "flash_attn_interface"))
+    assert found == {"torch": version("torch")}

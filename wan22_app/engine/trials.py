@@ -14,7 +14,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from pydantic import ValidationError
 
 from wan22_app.domain.attention import BACKENDS
 from wan22_app.domain.catalog import Attention, Compilation
+from wan22_app.domain.output import LIBRARIES
 from wan22_app.domain.trials import Trials, Tried
 from wan22_app.engine.versions import device_name, libraries
 
@@ -65,15 +65,8 @@ def _read(kept: Path) -> Trials | None:
 def _versions() -> str:
     """Of what computes: with another one everything is tried again."""
     packages = [backend.package for backend in BACKENDS.values() if backend.package]
-    found = {**libraries(), **{name: _version(name) for name in (*packages, COMPILER)}}
-    return " ".join(f"{name} {version}" for name, version in found.items() if version)
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return ""
+    found = libraries((*LIBRARIES, *packages, COMPILER))
+    return " ".join(f"{name} {version}" for name, version in found.items())
 
 
 def in_a_process(module: str, name: Attention | Compilation, package: str, device: str) -> Tried:

@@ -1,7 +1,8 @@
 """What decides about the numbers of a result."""
 
+import contextlib
 from collections.abc import Sequence
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 
 import torch
 
@@ -15,8 +16,15 @@ def versions(app_version: str, names: Sequence[str] = LIBRARIES) -> dict[str, st
 
 
 def libraries(names: Sequence[str] = LIBRARIES) -> dict[str, str]:
-    """Versions of the libraries that compute."""
-    return {name: version(name) for name in names}
+    """Versions of the libraries that compute, of those that are there under this name.
+
+    A package may be installed under another name than it is imported by (flash_attn_interface).
+    """
+    found = dict[str, str]()
+    for name in names:
+        with contextlib.suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def computing_in(work: Work) -> tuple[str, ...]:
