@@ -97,4 +97,4 @@ def test_ctrl_c_cancels_and_keeps_what_came(
     assert (row["state"], row["download"]["state"]) == ("missing", "cancelled")
     before = hub.served[BIG]
     assert wan22("models", "get", "ti2v-5b").returncode == 0
-    assert hub.served[BIG] - before < 2_495_136
+    assert hub.served[BIG] - before < hub.files()[BIG].stat().st_size
