@@ -41,7 +41,7 @@ DISPATCHERS = {"scripted": "tests.scripted_dispatcher", "torch": "wan22_app.disp
 SPAWN = get_context("spawn")
 WAITING = 4
 """Jobs kept waiting while kills go on."""
-LONGEST_WAIT_S = {"scripted": 0.6, "torch": 3.0}
+LONGEST_WAIT_S = {"scripted": 1.0, "torch": 3.0}
 """A kill comes at a uniformly random moment up to this long after the last one was seen off."""
 BACKEND = (("engine",), ("dispatcher",), ("engine", "dispatcher"))
 VICTIMS = {"scripted": BACKEND, "torch": (*BACKEND, ("web",), ("engine", "dispatcher", "web"))}

@@ -15,5 +15,11 @@ def engine(slot: str, lock: Path) -> Sequence[str]:
     return (sys.executable, "-m", "tests.scripted_engine", slot, str(lock))
 
 
+def main(argv: Sequence[str] | None = None) -> int:
+    """Own the queue of the places that the environment names; there is nothing to choose."""
+    del argv
+    return own(Settings(), partial(build_dispatcher, command=engine), attached=False)
+
+
 if __name__ == "__main__":
-    sys.exit(own(Settings(), partial(build_dispatcher, command=engine), attached=False))
+    sys.exit(main())
