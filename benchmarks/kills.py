@@ -41,8 +41,10 @@ DISPATCHERS = {"scripted": "tests.scripted_dispatcher", "torch": "wan22_app.disp
 SPAWN = get_context("spawn")
 WAITING = 4
 """Jobs kept waiting while kills go on."""
-LONGEST_WAIT_S = {"scripted": 1.0, "torch": 3.0}
-"""A kill comes at a uniformly random moment up to this long after the last one was seen off."""
+LIVES = 0.8
+"""A kill comes at a uniformly random moment, up to this share of a job's undisturbed life after the
+last one: with a fixed time most of them met an engine that was still starting on a busy machine.
+"""
 BACKEND = (("engine",), ("dispatcher",), ("engine", "dispatcher"))
 VICTIMS = {"scripted": BACKEND, "torch": (*BACKEND, ("web",), ("engine", "dispatcher", "web"))}
 """A web starts a dispatcher when it finds none, and knows none without torch."""
@@ -83,6 +85,7 @@ def run(folder: Path, models: Path, engine: str, kills: int, seed: int) -> dict[
     app = fresh(folder, models)
     with Installation(app.settings, DISPATCHERS[engine], web=engine == "torch") as installation:
         loop = Loop(app, installation, random.Random(seed), engine)
+        loop.undisturbed()
         with loop.submitting():
             for _ in range(kills):
                 loop.kill_once()
@@ -137,12 +140,22 @@ class Loop:
     visitor: Visitor | None = None
     kills: Counter[str] = field(default_factory=Counter[str])
     recovery_s: list[float] = field(default_factory=list[float])
+    life_s: float = 0.0
+    """How long a job took that nobody disturbed, from a killed dispatcher's successor on."""
+
+    def undisturbed(self) -> None:
+        """Let a job live, engine start included, and take its time."""
+        self.installation.kill(BACKEND[-1])
+        start = time.monotonic()
+        self._submit(1)
+        self.work_off()
+        self.life_s = time.monotonic() - start
 
     def kill_once(self) -> None:
         """Keep jobs waiting, let some time pass, kill, start again."""
         if self.visitor is None:
-            self._submit()
-        time.sleep(self.chance.uniform(0, LONGEST_WAIT_S[self.engine]))
+            self._submit(WAITING)
+        time.sleep(self.chance.uniform(0, LIVES * self.life_s))
         victims = self.chance.choice(VICTIMS[self.engine])
         running = {job.id: job.epoch for job in self.app.jobs.running()}
         self.installation.kill(victims)
@@ -198,9 +211,8 @@ class Loop:
             found = base.execute("SELECT key, id, state FROM job").fetchall()
         return {key: Row(job_id, JobState(state)) for key, job_id, state in found}
 
-    def _submit(self) -> None:
-        waiting = self._open()
-        for _ in range(WAITING - waiting):
+    def _submit(self, wanted: int) -> None:
+        for _ in range(wanted - self._open()):
             key = f"job {len(self.confirmed)}"
             request = a_request(width=64, height=64, frames=5, steps=8)
             self.app.jobs.add(LOCAL_PERSON, NewJob(request=request, key=key), 100)
