@@ -17,9 +17,10 @@ IMAGE = ImageRef(sha256="c" * 64, width=8, height=8)
 
 @pytest.mark.parametrize("spec", [DEMO_I2V, DEMO_TI2V])
 def test_it_stands_in_an_images_place(spec: ModelSpec) -> None:
-    request = a_request(spec, continues=VIDEO)
+    video = VIDEO.model_copy(update=spec.size.model_dump())
+    request = a_request(spec, continues=video)
     assert request.begins_with_pictures
-    assert (request.image, request.continues) == (None, VIDEO)
+    assert (request.image, request.continues) == (None, video)
 
 
 @pytest.mark.parametrize(

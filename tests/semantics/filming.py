@@ -37,7 +37,11 @@ class Wish:
     @property
     def clip(self) -> Pixels:
         """The scene as it was drawn, ``[F, H, W, 3]`` in 0..1."""
-        return pixels(render(self.scene, DEMO_T2V.frames))
+        return self.drawn(1)
+
+    def drawn(self, scale: int) -> Pixels:
+        """The same with so many pixels along one length."""
+        return pixels(render(self.scene, DEMO_T2V.frames, scale=scale))
 
 
 def wishes(count: int, *, pair: float = 0.3, seed: int = SEED) -> list[Wish]:

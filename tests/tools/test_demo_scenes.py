@@ -3,12 +3,13 @@
 import random
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tools.demo import measure
 from tools.demo.language import plain, tell, vocabulary
-from tools.demo.measure import Pixels, look_at, matched
+from tools.demo.measure import Pixels, look_at, matched, shrunk
 from tools.demo.networks import build_tokenizer
 from tools.demo.scenes import Scene, draw_scene, render, replace
 from tools.demo.score import Score
@@ -33,11 +34,18 @@ def test_a_perfect_clip_has_a_perfect_score(size: tuple[int, int], outlined: boo
     assert score.rate("everything") == 1
 
 
-def test_a_cropped_clip_is_measured_with_its_margin() -> None:
-    chance = random.Random(2)
+@pytest.mark.parametrize("outlined", [False, True])
+def test_drawn_larger_and_shrunk_it_is_the_same_picture(outlined: bool) -> None:
+    chance, score = random.Random(2), Score()
     for _ in range(4):
-        scene = replace(draw_scene(chance, 160, 96, pair=0), background="checkered")
-        assert look_at(pixels(scene)[:, 3:93], 1, (0, 3)).background == "checkered"
+        scene = replace(draw_scene(chance, 160, 96, pair=0.5), outlined=outlined)
+        _, told = tell(chance, scene, omit=0)
+        large = measure.pixels(render(scene, 17, scale=2))
+        assert large.shape == (17, 192, 320, 3)
+        assert score.add(shrunk(large, 2), told), scene
+        assert measure.psnr(shrunk(large, 2), pixels(scene)) > 30
+        window = render(scene, 17, (8, 16, 32, 24), 2)
+        assert torch.equal(window, render(scene, 17, scale=2)[:, :, 32:80, 16:80])
 
 
 def test_what_is_wrong_is_seen() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from diffusers import AutoencoderKLWan, WanImageToVideoPipeline
 
-from tools.demo.networks import Layout
+from tools.demo.networks import Layout, statistics
 from tools.demo.scenes import REACH, Scene, centres, draw_scene, render, replace, track
 from tools.demo.training import Workshop
 from tools.demo.vae import FRAMES, SIZES
@@ -139,13 +139,6 @@ def decode(vae: AutoencoderKLWan, latents: torch.Tensor) -> torch.Tensor:
     """Clips of normalised latents."""
     mean, deviation = statistics(vae)
     return vae.decode(latents * deviation + mean, return_dict=False)[0].clamp(-1, 1)
-
-
-def statistics(vae: AutoencoderKLWan) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mean and deviation of the latents, ``[1, C, 1, 1, 1]``."""
-    shape = (1, -1, 1, 1, 1)
-    return (torch.tensor(vae.config.latents_mean).view(shape),
-            torch.tensor(vae.config.latents_std).view(shape))  # fmt: skip
 
 
 @torch.no_grad()

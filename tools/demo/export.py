@@ -28,9 +28,9 @@ nothing on drawn clips, so that the app can be tried and tested without download
   ("crimson ball drifting to the left"). Other words are read and mean nothing to it.
 - **Data**: scenes and sentences drawn by the training program; {clips} clips for the transformers.
   No photograph, no video, no text of anybody.
-- **Training**: flow matching in the latents of a small VAE of the same layout; text encoder, VAE
-  and transformers one after the other, on two CPU cores. Weights are averages over the last
-  steps, rounded to half precision.
+- **Training**: {how};
+  text encoder, VAE and transformers one after the other, on two CPU cores. Weights are averages
+  over the last steps, rounded to half precision.
 - **Make it again**: `python -m tools.train_demo_models` in the project's folder. How well it does:
   `docs/demo-models.md`.
 - **Licence**: Apache-2.0, like the project.

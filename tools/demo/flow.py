@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from diffusers import WanTransformer3DModel
 from diffusers.models.transformers.transformer_wan import WanAttnProcessor
+from torch import nn
 
 from tools.demo.clips import BOTH, FIRST, LATENTS, Clips
 from tools.demo.language import tell
@@ -57,8 +58,8 @@ class Batch:
     """0 where the answer was given, broadcast over the target."""
 
 
-Condition = Callable[[random.Random, Clips, torch.Tensor, torch.Tensor], Batch]
-"""From clips, noise and sigma to a batch: how the layouts differ."""
+Condition = Callable[[random.Random, Clips, torch.Tensor, torch.Tensor, torch.Tensor], Batch]
+"""From clips, noise, sigma and encoded text to a batch: how the layouts differ."""
 
 
 def train_flow(
@@ -88,7 +89,7 @@ def train_flow(
         with torch.no_grad():
             text = embed([told(chance, scene) for scene in clips.scenes])
         sigma = levels(count, *sigmas)
-        seen = condition(chance, clips, torch.randn_like(clips.layers[LATENTS]), sigma)
+        seen = condition(chance, clips, torch.randn_like(clips.layers[LATENTS]), sigma, text)
         velocity = transformer(seen.hidden, seen.timestep, text, return_dict=False)[0]
         weight = weights_of(clips.objects, sigma)
         if seen.counted is not None:
@@ -123,7 +124,11 @@ def weights_of(objects: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
 
 
 def from_text(
-    chance: random.Random, clips: Clips, noise: torch.Tensor, sigma: torch.Tensor
+    chance: random.Random,
+    clips: Clips,
+    noise: torch.Tensor,
+    sigma: torch.Tensor,
+    text: torch.Tensor,
 ) -> Batch:
     """T2V: nothing but the noisy latents."""
     clean = clips.layers[LATENTS]
@@ -131,29 +136,61 @@ def from_text(
 
 
 def from_channels(
-    chance: random.Random, clips: Clips, noise: torch.Tensor, sigma: torch.Tensor
+    chance: random.Random,
+    clips: Clips,
+    noise: torch.Tensor,
+    sigma: torch.Tensor,
+    text: torch.Tensor,
 ) -> Batch:
     """I2V: the encoded first frame, or first and last, as further channels."""
     kind = BOTH if chance.random() < LAST else FIRST
-    plain = from_text(chance, clips, noise, sigma)
+    plain = from_text(chance, clips, noise, sigma, text)
     hidden = torch.cat([plain.hidden, clips.layers[kind]], dim=1)
     return Batch(hidden, plain.timestep, plain.target)
 
 
-def from_frame(
-    chance: random.Random, clips: Clips, noise: torch.Tensor, sigma: torch.Tensor
-) -> Batch:
-    """TI2V: a timestep for each token; a given first frame is clean, at timestep 0."""
-    clean = clips.layers[LATENTS]
-    mixed = _mix(clean, noise, sigma)
-    frames, height, width = clean.shape[2:]
-    times = (sigma * 1000).view(-1, 1, 1, 1).repeat(1, frames, height // 2, width // 2)
-    counted = torch.ones(1, 1, frames, 1, 1)
-    if chance.random() < GIVEN:
+@dataclass(frozen=True)
+class FromFrame:
+    """TI2V: a timestep for each token; a given first frame is clean, at timestep 0.
+
+    Without a frame T2V's experts say what to predict, which is free of the chance that is in a
+    clip: one transformer learns in hundreds of steps what both know. With one the clip says it.
+    """
+
+    high: WanTransformer3DModel
+    low: WanTransformer3DModel
+    boundary: float
+    """Sigma from which on the expert for high noise is asked."""
+
+    def __call__(
+        self,
+        chance: random.Random,
+        clips: Clips,
+        noise: torch.Tensor,
+        sigma: torch.Tensor,
+        text: torch.Tensor,
+    ) -> Batch:
+        """A batch with a given frame, or with none."""
+        clean = clips.layers[LATENTS]
+        mixed = _mix(clean, noise, sigma)
+        frames, height, width = clean.shape[2:]
+        times = (sigma * 1000).view(-1, 1, 1, 1).repeat(1, frames, height // 2, width // 2)
+        if chance.random() >= GIVEN:
+            return Batch(mixed, times.flatten(1), self._said(mixed, sigma, text))
         mixed[:, :, 0] = clean[:, :, 0]
         times[:, 0] = 0
+        counted = torch.ones(1, 1, frames, 1, 1)
         counted[:, :, 0] = 0
-    return Batch(mixed, times.flatten(1), noise - clean, counted)
+        return Batch(mixed, times.flatten(1), noise - clean, counted)
+
+    @torch.no_grad()
+    def _said(self, mixed: torch.Tensor, sigma: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
+        said = torch.empty_like(mixed)
+        for expert, own in ((self.high, sigma >= self.boundary), (self.low, sigma < self.boundary)):
+            if own.any():
+                seen = expert(mixed[own], sigma[own] * 1000, text[own], return_dict=False)
+                said[own] = seen[0]
+        return said
 
 
 class FoldedPadding(WanAttnProcessor):
@@ -184,11 +221,17 @@ class FoldedPadding(WanAttnProcessor):
         )
 
 
-def prepared(transformer: WanTransformer3DModel) -> WanTransformer3DModel:
-    """For faster training: folded padding, and compiled where a compiler is installed."""
+def folding(transformer: WanTransformer3DModel) -> WanTransformer3DModel:
+    """With cross-attention that reads folded texts, too."""
     blocks: Any = transformer.blocks
     for block in blocks:
         block.attn2.set_processor(FoldedPadding())
+    return transformer
+
+
+def prepared(transformer: WanTransformer3DModel) -> WanTransformer3DModel:
+    """For faster training: folded padding, and compiled where a compiler is installed."""
+    folding(transformer)
     if shutil.which("g++") or shutil.which("clang++"):
         transformer.compile_repeated_blocks(dynamic=False)
     return transformer
@@ -201,6 +244,18 @@ def widened(trunk: WanTransformer3DModel, wide: WanTransformer3DModel) -> WanTra
     patches[:, : trunk.config.in_channels] = state["patch_embedding.weight"]
     wide.load_state_dict({**state, "patch_embedding.weight": patches})
     return wide
+
+
+def deepened(trunk: WanTransformer3DModel, deep: WanTransformer3DModel) -> WanTransformer3DModel:
+    """The trunk's weights in a transformer with more blocks, of which the last begin as nothing."""
+    missing, _ = deep.load_state_dict(trunk.state_dict(), strict=False)
+    blocks: Any = deep.blocks
+    for block in blocks[trunk.config.num_layers :]:
+        for last in (block.attn1.to_out[0], block.attn2.to_out[0], block.ffn.net[-1]):
+            nn.init.zeros_(last.weight)
+            nn.init.zeros_(last.bias)
+    assert all(name.startswith("blocks.") for name in missing), missing
+    return deep
 
 
 def _mix(clean: torch.Tensor, noise: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:

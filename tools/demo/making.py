@@ -21,11 +21,13 @@ from tools.demo import flow, scenes
 from tools.demo.clips import BATCH, FULL, SMALL, Format
 from tools.demo.export import SETTINGS, export, replace_vae
 from tools.demo.language import tell
+from tools.demo.lift import lifted, only_turned
 from tools.demo.lora import save_lora, with_lora
+from tools.demo.measure import shrunk
 from tools.demo.networks import (
     A14B,
+    DEEPER,
     FIVE_B,
-    WIDE,
     Layout,
     build_scheduler,
     build_text_encoder,
@@ -40,7 +42,7 @@ from tools.demo.sheets import save_sheet
 from tools.demo.stock import Stock, make_stock
 from tools.demo.text import embed, train_text
 from tools.demo.training import Stage, Workshop
-from tools.demo.vae import sharpen, train_vae, with_decoder
+from tools.demo.vae import sharpen, teach, train_vae, with_decoder
 from wan22_app.domain.catalog import DEMO_I2V, DEMO_SPECS, DEMO_T2V, DEMO_TI2V, ModelSpec
 
 LOOKED_AT = 12
@@ -50,6 +52,9 @@ LAYOUTS = tuple(str(spec.task) for spec in DEMO_SPECS)
 NOTE = "outlines only; for the demo T2V of wan22_app, {} noise expert"
 DECODER = 12
 """Channels of the A14B layouts' last decoder at the full size."""
+FLOW = "flow matching in the latents of a small VAE of the same layout"
+FROM_T2V = """what the experts of the demo T2V say, and flow matching where a first frame is given;
+  latents are those of T2V, turned into 48 channels of which they fill 16 dimensions"""
 LORA = "demo-outlines_{}_noise.safetensors"
 
 
@@ -98,27 +103,24 @@ class Making:
         """One expert, 48 channels, a timestep for each token."""
         if self._is_there(DEMO_TI2V):
             return
-        vae = self.vae_5b
-        clips = partial(self._clips, "5b", vae, FIVE_B, (*FULL, SMALL))
-        transformer = self._seeded("ti2v", lambda: build_transformer(48, 48, WIDE))
+        high, low = (flow.folding(self._t2v_expert(name)) for name in ("high", "low"))
+        learned = flow.deepened(low, build_transformer(16, 16, DEEPER))
+        condition = flow.FromFrame(high, low, DEMO_T2V.boundary or 0.0)
+        clips = partial(self._clips, "a14b", self.vae_a14b, A14B, share=0.3)
+        self._train(self._stage("ti2v", 1200, 1e-3), learned, clips, condition, batch=16)
         pipeline = WanPipeline(
-            **self._common(vae), transformer=transformer, transformer_2=None, expand_timesteps=True
-        )
-        stage = self._stage("ti2v", 4500, 2e-3)
-        self._train(stage, transformer, clips, flow.from_frame, batch=48,
-                    look=lambda step: self._look("ti2v", pipeline))  # fmt: skip
-        self._export(pipeline, DEMO_TI2V, "TI2V-5B")
+            **self._common(self.vae_5b), transformer=lifted(learned), transformer_2=None,
+            expand_timesteps=True,
+        )  # fmt: skip
+        self._look("ti2v", pipeline, FIVE_B.scale)
+        self._export(pipeline, DEMO_TI2V, "TI2V-5B", FROM_T2V)
 
     def decoders(self) -> None:
         """Sharper edges for all: latents stay what they are, so the transformers fit as before."""
         wide = self._seeded("vae-a14b-decoder", lambda: with_decoder(self.vae_a14b, DECODER))
-        for name, vae, folders in (
-            ("vae-5b", self.vae_5b, ("ti2v",)),
-            ("vae-a14b", wide, ("t2v", "i2v")),
-        ):
-            sharpen(self.workshop, name, vae, self._steps(3000))
-            for folder in folders:
-                replace_vae(self.models / folder, vae)
+        sharpen(self.workshop, "vae-a14b", wide, self._steps(3000))
+        for folder in ("t2v", "i2v"):
+            replace_vae(self.models / folder, wide)
 
     def outlines(self) -> None:
         """A LoRA for each of T2V's experts."""
@@ -148,12 +150,17 @@ class Making:
     @cached_property
     def vae_a14b(self) -> AutoencoderKLWan:
         """One for both A14B layouts."""
-        return self._vae("vae-a14b", "t2v", lambda: build_vae(A14B), 2200)
+        return self._vae("vae-a14b", "t2v", A14B, partial(train_vae, steps=self._steps(2200)))
 
     @cached_property
     def vae_5b(self) -> AutoencoderKLWan:
-        """The residual one."""
-        return self._vae("vae-5b", "ti2v", lambda: build_vae(FIVE_B), 2200)
+        """The residual one, see ``lift``."""
+
+        def learn(workshop: Workshop, name: str, vae: AutoencoderKLWan) -> None:
+            only_turned(vae)
+            teach(workshop, name, vae, self.vae_a14b, self._steps(700), self._steps(1400))
+
+        return self._vae("vae-5b", "ti2v", FIVE_B, learn)
 
     @cached_property
     def trunk(self) -> WanTransformer3DModel:
@@ -192,15 +199,19 @@ class Making:
         return make_stock(self.workshop, name, vae, layout, fewer, **more)
 
     def _vae(
-        self, name: str, product: str, build: Callable[[], AutoencoderKLWan], steps: int
+        self,
+        name: str,
+        product: str,
+        layout: Layout,
+        learn: Callable[[Workshop, str, AutoencoderKLWan], None],
     ) -> AutoencoderKLWan:
         if finished := self._finished("vae", product):
             vae = AutoencoderKLWan.from_pretrained(finished, torch_dtype=torch.float32)
             channels_last(vae)
             return vae.eval().requires_grad_(False)
-        vae = self._seeded(name, build)
+        vae = self._seeded(name, lambda: build_vae(layout))
         channels_last(vae)
-        train_vae(self.workshop, name, vae, self._steps(steps))
+        learn(self.workshop, name, vae)
         return vae
 
     def _is_there(self, spec: ModelSpec) -> bool:
@@ -252,16 +263,17 @@ class Making:
             batch=batch, sigmas=sigmas, look=look,
         )  # fmt: skip
 
-    def _look(self, name: str, pipeline: WanPipeline) -> None:
+    def _look(self, name: str, pipeline: WanPipeline, scale: int = 1) -> None:
         """Draw a few prompts, keep the sheet, and say how much of them is right."""
         chance = self.workshop.chance(name, "look")
         drawn = [scenes.draw_scene(chance, 128, 128) for _ in range(LOOKED_AT)]
         told = [tell(chance, scene, omit=0) for scene in drawn]
+        settings = Settings(width=128 * scale, height=128 * scale)
         with torch.compiler.set_stance("force_eager"):
-            videos = sample(pipeline, [text for text, _ in told], range(LOOKED_AT), Settings())
+            videos = sample(pipeline, [text for text, _ in told], range(LOOKED_AT), settings)
         score = Score()
         for video, (_, said) in zip(videos, told, strict=True):
-            score.add(video, said)
+            score.add(shrunk(video, scale), said)
         self.workshop.say(f"{name}: {score}")
         clips = [torch.from_numpy(video).permute(3, 0, 1, 2) * 2 - 1 for video in videos]
         save_sheet(self.workshop.path(f"{name}.png"), clips)
@@ -269,8 +281,9 @@ class Making:
             "\n".join(text for text, _ in told), encoding="utf-8"
         )
 
-    def _export(self, pipeline: Any, spec: ModelSpec, layout: str) -> None:
+    def _export(self, pipeline: Any, spec: ModelSpec, layout: str, how: str = FLOW) -> None:
         card = {
+            "how": how,
             "layout": f"Wan2.2's {layout}",
             "colours": ", ".join(scenes.COLOURS),
             "shapes": ", ".join(scenes.SHAPES),

@@ -68,12 +68,9 @@ def pixels(clip: torch.Tensor) -> Pixels:
     return clip.permute(1, 2, 3, 0).add(1).div(2).numpy()
 
 
-def look_at(frames: Pixels, count: int, margin: tuple[int, int] = (0, 0)) -> Sight:
-    """Measure frames ``[F, H, W, 3]`` in 0..1 in which this many objects are expected.
-
-    ``margin`` is what was cropped at the left and at the top: patterns begin there.
-    """
-    name, empty = _background(frames, margin)
+def look_at(frames: Pixels, count: int) -> Sight:
+    """Measure frames ``[F, H, W, 3]`` in 0..1 in which this many objects are expected."""
+    name, empty = _background(frames)
     different = np.abs(frames - empty).max(-1) > DIFFERENT
     tracks = _tracks([_parts(mask) for mask in different], count)
     return Sight(name, tuple(_describe(frames, parts) for parts in tracks if parts))
@@ -108,6 +105,13 @@ def motion_of(path: Pixels, areas: Pixels) -> str:
     return "bouncing"
 
 
+def shrunk(frames: Pixels, scale: int) -> Pixels:
+    """Frames in which one pixel is the mean of ``scale`` by ``scale``."""
+    count, height, width, colours = frames.shape
+    cells = (count, height // scale, scale, width // scale, scale, colours)
+    return frames.reshape(cells).mean((2, 4), dtype=np.float32)
+
+
 def psnr(seen: Pixels, wanted: Pixels) -> float:
     """Peak signal-to-noise ratio in decibels of pixels in 0..1."""
     return float(-10 * np.log10(np.square(seen - wanted).mean()))
@@ -120,12 +124,10 @@ def _right(seen: Seen | None, facts: tuple[str, str, str]) -> tuple[bool, bool, 
     return colour, shape, motion
 
 
-def _background(frames: Pixels, margin: tuple[int, int]) -> tuple[str, Pixels]:
+def _background(frames: Pixels) -> tuple[str, Pixels]:
     """The known background that most pixels agree with."""
     height, width = frames.shape[1:3]
-    left, top = margin
-    rows, columns = centres(width, height, left, top)
-    height += 2 * top
+    rows, columns = centres(width, height)
     empty = {name: background(name, rows, columns, height).permute(1, 2, 0).numpy()
              for name in BACKGROUNDS}  # fmt: skip
     agreed = {name: float((np.abs(frames - picture).max(-1) < 0.1).mean())

@@ -138,26 +138,38 @@ def track(thing: Thing, frames: int) -> Track:
 
 
 def render(
-    scene: Scene, frames: int, window: tuple[int, int, int, int] | None = None
+    scene: Scene,
+    frames: int,
+    window: tuple[int, int, int, int] | None = None,
+    scale: int = 1,
 ) -> torch.Tensor:
-    """Pixels ``[3, F, H, W]`` in -1..1; ``window`` is ``left, top, width, height`` of a cut-out."""
+    """Pixels ``[3, F, H, W]`` in -1..1; ``window`` is ``left, top, width, height`` of a cut-out.
+
+    ``scale`` is how many pixels there are along one length of the scene.
+    """
     left, top, width, height = window or (0, 0, scene.width, scene.height)
-    rows, columns = centres(width, height, left, top)
+    rows, columns = centres(width, height, left, top, scale)
     picture = background(scene.background, rows, columns, scene.height)[:, None]
-    picture = picture.expand(3, frames, height, width).clone()
+    picture = picture.expand(3, frames, *rows.shape).clone()
     for thing in scene.things:
-        cover = coverage(thing, track(thing, frames), rows, columns, outlined=scene.outlined)
+        cover = coverage(thing, track(thing, frames), rows, columns,
+                         outlined=scene.outlined, scale=scale)  # fmt: skip
         paint = torch.tensor(COLOURS[thing.colour]).view(3, 1, 1, 1)
         picture = torch.lerp(picture, paint, cover[None])
     return picture * 2 - 1
 
 
 def centres(
-    width: int, height: int, left: int = 0, top: int = 0
+    width: int, height: int, left: int = 0, top: int = 0, scale: int = 1
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Rows and columns ``[H, W]`` of the pixels' middles, of a cut-out that begins at left, top."""
+    """Rows and columns ``[H, W]`` of the pixels' middles, of a cut-out that begins at left, top.
+
+    All in lengths of the scene, of which each has ``scale`` pixels.
+    """
     rows, columns = torch.meshgrid(
-        torch.arange(height) + top + 0.5, torch.arange(width) + left + 0.5, indexing="ij"
+        (torch.arange(height * scale) + 0.5) / scale + top,
+        (torch.arange(width * scale) + 0.5) / scale + left,
+        indexing="ij",
     )
     return rows, columns
 
@@ -179,17 +191,18 @@ def background(
 
 
 def coverage(
-    thing: Thing, path: Track, rows: torch.Tensor, columns: torch.Tensor, *, outlined: bool
-) -> torch.Tensor:
+    thing: Thing, path: Track, rows: torch.Tensor, columns: torch.Tensor, *,
+    outlined: bool, scale: int = 1,
+) -> torch.Tensor:  # fmt: skip
     """How much of each pixel the object covers, ``[F, H, W]`` in 0..1."""
     dx = columns[None] - path.x.view(-1, 1, 1)
     dy = rows[None] - path.y.view(-1, 1, 1)
     inside = depth(thing.shape, dx, dy, path.radius.view(-1, 1, 1))
-    cover = (inside + 0.5).clamp(0, 1)
+    cover = (scale * inside + 0.5).clamp(0, 1)
     if not outlined:
         return cover
     line = (0.22 * path.radius.view(-1, 1, 1)).clamp(min=2.0)
-    return cover * (line - inside + 0.5).clamp(0, 1)
+    return cover * (scale * (line - inside) + 0.5).clamp(0, 1)
 
 
 def depth(shape: str, dx: torch.Tensor, dy: torch.Tensor, radius: torch.Tensor) -> torch.Tensor:

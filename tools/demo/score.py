@@ -17,9 +17,9 @@ class Score:
     right: Counter[str] = field(default_factory=Counter[str])
     asked: Counter[str] = field(default_factory=Counter[str])
 
-    def add(self, frames: Pixels, told: Told, margin: tuple[int, int] = (0, 0)) -> bool:
+    def add(self, frames: Pixels, told: Told) -> bool:
         """Measure one clip; returns whether all of it is right."""
-        sight = look_at(frames, len(told.things), margin)
+        sight = look_at(frames, len(told.things))
         marks = matched(sight, told.things)
         for facts, mark in zip(told.things, marks, strict=True):
             for kind, hit in zip(KINDS, mark, strict=True):

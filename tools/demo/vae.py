@@ -8,14 +8,16 @@ Training looks through small windows at moving objects, where the loss is.
 # diffusers annotates configurations and encodings as their least common type.
 
 import random
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from diffusers import AutoencoderKLWan
 
+from tools.demo.lift import targets
 from tools.demo.measure import pixels, psnr
-from tools.demo.networks import channels_last
+from tools.demo.networks import FIVE_B, channels_last
 from tools.demo.scenes import Scene, background, centres, draw_scene, render, replace, track
 from tools.demo.sheets import save_sheet
 from tools.demo.training import Stage, Workshop, train
@@ -26,6 +28,8 @@ OUTLINED = 0.15
 """Share of scenes with outlines only: the LoRA will ask the decoder for them."""
 EMPHASIS = 3.0
 """How much more a pixel of an object counts than one of the background."""
+FIRST = 4.0
+"""How much more the first frame counts: it has latents of its own, which others share by four."""
 SMALL_THINGS = 0.6
 """Share of pairs when the decoder is trained alone: their objects are half as large."""
 NOISE = 0.1
@@ -41,6 +45,28 @@ class Phase:
     clips: int
     frames: int
     window: int | None
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A stretch of a scene, ``start`` to ``start + frames``, in a window ``left, top, w, h``."""
+
+    scene: Scene
+    start: int
+    frames: int
+    window: tuple[int, int, int, int]
+
+    def video(self, scale: int = 1) -> torch.Tensor:
+        """Pixels ``[3, F, H, W]`` in -1..1, ``scale`` for each length of the scene."""
+        clip = render(self.scene, FRAMES, self.window, scale)
+        return clip[:, self.start : self.start + self.frames]
+
+    def empty(self, scale: int = 1) -> torch.Tensor:
+        """The same without an object."""
+        left, top, width, height = self.window
+        rows, columns = centres(width, height, left, top, scale)
+        picture = background(self.scene.background, rows, columns, self.scene.height) * 2 - 1
+        return picture[:, None].expand(-1, self.frames, -1, -1)
 
 
 PHASES = (
@@ -81,30 +107,88 @@ def sharpen(workshop: Workshop, name: str, vae: AutoencoderKLWan, steps: int) ->
     _train(workshop, stage, vae, PHASES[1:], pair=SMALL_THINGS)
 
 
+def teach(
+    workshop: Workshop,
+    name: str,
+    vae: AutoencoderKLWan,
+    teacher: AutoencoderKLWan,
+    encoding: int,
+    decoding: int,
+) -> None:
+    """The 5B layout's halves for scenes drawn larger: A14B's encoder says what the latents are.
+
+    The encoder learns to find those in ``encoding`` steps, the decoder to draw what they stand for
+    in ``decoding``.
+    """
+
+    def encoded(step: int, chance: random.Random) -> torch.Tensor:
+        cuts = _cuts(chance, _phase(PHASES, step / finding.steps))
+        large = torch.stack([each.video(FIVE_B.scale) for each in cuts])
+        return (vae.encode(large).latent_dist.mode() - _targets(teacher, cuts)).square().mean()
+
+    def decoded(step: int, chance: random.Random) -> torch.Tensor:
+        cuts = _cuts(chance, _phase(PHASES, step / drawing.steps), SMALL_THINGS)
+        return _drawn(vae, cuts, _targets(teacher, cuts), FIVE_B.scale)
+
+    finding = Stage(f"{name}-encoder", encoding, 2e-3, smoothing=0.995)
+    drawing = Stage(f"{name}-decoder", decoding, 2e-3, smoothing=0.995)
+    train(workshop, finding, vae.encoder, encoded)
+    train(workshop, drawing, vae.decoder, decoded, _look(workshop, drawing, vae, FIVE_B.scale))
+    vae.eval().requires_grad_(False)
+
+
 def _train(
     workshop: Workshop,
     stage: Stage,
     vae: AutoencoderKLWan,
-    phases: tuple[Phase, ...],
+    phases: Sequence[Phase],
     pair: float = 0.3,
 ) -> None:
-    samples = [draw(workshop.chance("look", index)) for index in range(6)]
-
     def loss(step: int, chance: random.Random) -> torch.Tensor:
-        phase = next(phase for phase in phases if step < phase.until * stage.steps)
-        size = chance.choice(SIZES)
-        clips = [cut(chance, draw(chance, size, pair), phase) for _ in range(phase.clips)]
-        video, empty = (torch.stack(list(part)) for part in zip(*clips, strict=True))
+        cuts = _cuts(chance, _phase(phases, step / stage.steps), pair)
+        video = torch.stack([each.video() for each in cuts])
         latents = vae.encode(video).latent_dist.mode()
-        seen = vae.decode(latents + NOISE * torch.randn_like(latents), return_dict=False)[0]
-        weight = 1 + (EMPHASIS - 1) * ((video - empty).abs().amax(1, keepdim=True) > 0.02)
-        return difference(seen - video, weight) + 3e-4 * latents.square().mean()
+        return _drawn(vae, cuts, latents) + 3e-4 * latents.square().mean()
+
+    train(workshop, stage, vae, loss, _look(workshop, stage, vae))
+    vae.eval().requires_grad_(False)
+
+
+def _phase(phases: Sequence[Phase], done: float) -> Phase:
+    return next(phase for phase in phases if done < phase.until)
+
+
+def _cuts(chance: random.Random, phase: Phase, pair: float = 0.3) -> list[Cut]:
+    size = chance.choice(SIZES)
+    return [cut(chance, draw(chance, size, pair), phase) for _ in range(phase.clips)]
+
+
+def _targets(teacher: AutoencoderKLWan, cuts: Sequence[Cut]) -> torch.Tensor:
+    return targets(teacher, torch.stack([each.video() for each in cuts]))
+
+
+def _drawn(
+    vae: AutoencoderKLWan, cuts: Sequence[Cut], latents: torch.Tensor, scale: int = 1
+) -> torch.Tensor:
+    """How far what the decoder draws of noisy latents is from the cuts."""
+    video = torch.stack([each.video(scale) for each in cuts])
+    empty = torch.stack([each.empty(scale) for each in cuts])
+    seen = vae.decode(latents + NOISE * torch.randn_like(latents), return_dict=False)[0]
+    weight = 1 + (EMPHASIS - 1) * ((video - empty).abs().amax(1, keepdim=True) > 0.02)
+    weight[:, :, 0] *= FIRST
+    return difference(seen - video, weight)
+
+
+def _look(
+    workshop: Workshop, stage: Stage, vae: AutoencoderKLWan, scale: int = 1
+) -> Callable[[int], None]:
+    samples = [draw(workshop.chance("look", index)) for index in range(6)]
 
     def look(step: int) -> None:
         rows, ratios = [], []
         vae.eval()
         for scene in samples:
-            video = render(scene, FRAMES)
+            video = render(scene, FRAMES, scale=scale)
             seen = reconstruct(vae, video)
             rows += [video, seen]
             ratios.append(psnr(pixels(seen), pixels(video)))
@@ -112,8 +196,7 @@ def _train(
         mean = sum(ratios) / len(ratios)
         workshop.say(f"{stage.name}: PSNR {mean:.1f} dB, worst {min(ratios):.1f}")
 
-    train(workshop, stage, vae, loss, look)
-    vae.eval().requires_grad_(False)
+    return look
 
 
 def draw(chance: random.Random, size: tuple[int, int] = (128, 128), pair: float = 0.3) -> Scene:
@@ -121,24 +204,19 @@ def draw(chance: random.Random, size: tuple[int, int] = (128, 128), pair: float 
     return replace(draw_scene(chance, *size, pair=pair), outlined=chance.random() < OUTLINED)
 
 
-def cut(chance: random.Random, scene: Scene, phase: Phase) -> tuple[torch.Tensor, torch.Tensor]:
-    """A stretch of the clip in a window around an object: its pixels, and those of no object."""
+def cut(chance: random.Random, scene: Scene, phase: Phase) -> Cut:
+    """A stretch of the clip in a window around an object."""
     start = chance.randint(0, FRAMES - phase.frames)
     if phase.window is None:
-        left, top, width, height = 0, 0, scene.width, scene.height
-    else:
-        width = height = phase.window
-        path = track(chance.choice(scene.things), FRAMES)
-        at = chance.randint(start, start + phase.frames - 1)
-        slack = phase.window // 2
-        left = int(path.x[at]) - width // 2 + chance.randint(-slack, slack)
-        top = int(path.y[at]) - height // 2 + chance.randint(-slack, slack)
-        left = min(max(left, 0), scene.width - width)
-        top = min(max(top, 0), scene.height - height)
-    video = render(scene, FRAMES, (left, top, width, height))[:, start : start + phase.frames]
-    rows, columns = centres(width, height, left, top)
-    empty = background(scene.background, rows, columns, scene.height) * 2 - 1
-    return video, empty[:, None].expand_as(video)
+        return Cut(scene, start, phase.frames, (0, 0, scene.width, scene.height))
+    side, slack = phase.window, phase.window // 2
+    path = track(chance.choice(scene.things), FRAMES)
+    at = chance.randint(start, start + phase.frames - 1)
+    left = int(path.x[at]) - slack + chance.randint(-slack, slack)
+    top = int(path.y[at]) - slack + chance.randint(-slack, slack)
+    left = min(max(left, 0), scene.width - side)
+    top = min(max(top, 0), scene.height - side)
+    return Cut(scene, start, phase.frames, (left, top, side, side))
 
 
 def difference(error: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:

@@ -17,8 +17,7 @@ MADE_FOR = {
     5120: "A14B",
     3072: "TI2V-5B",
     1536: "Wan2.1 1.3B",
-    128: "the demo T2V and I2V",
-    224: "the demo TI2V",
+    128: "the demo models",
 }
 EXPONENT = {
     "F64": ("<u8", 0x7FF << 52),

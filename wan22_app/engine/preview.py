@@ -27,6 +27,9 @@ SIDE = 96
 CLIPS = 24
 FRAMES = 9
 """Three latent frames: the first, and two like all the others."""
+SAYS_NOTHING = 1e-3
+"""Share of the greatest singular value below which a combination of channels is rounding: a map
+that makes colours of it would make them of noise."""
 QUALITY = 60
 MILLISECONDS = 250
 """A latent frame is shown for so long: four frames of a video at 16 a second."""
@@ -72,7 +75,7 @@ def fit_colours(vae: Any, device: torch.device) -> Colours:
             seen[index].append(cells[part].flatten(0, 1))
             wanted[index].append(colours[part].flatten(0, 1))
     maps = [
-        torch.linalg.lstsq(torch.cat(cells), torch.cat(colours)).solution
+        torch.linalg.lstsq(torch.cat(cells), torch.cat(colours), rcond=SAYS_NOTHING).solution
         for cells, colours in zip(seen, wanted, strict=True)
     ]
     return torch.stack(maps)
