@@ -6,11 +6,11 @@ start then costs a tenth, and a kill meets a life at work more often than one th
 
 import contextlib
 import importlib
-import multiprocessing
 import os
 import sys
 import time
 from collections.abc import Collection, Iterator, Mapping
+from multiprocessing import get_all_start_methods, get_context
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -24,8 +24,8 @@ from wan22_app.settings import Settings
 
 PROJECT = Path(__file__).resolve().parents[1]
 PATIENCE_S = 600.0
-FORKED = "forkserver" in multiprocessing.get_all_start_methods()
-CONTEXT = multiprocessing.get_context("forkserver" if FORKED else "spawn")
+FORKED = "forkserver" in get_all_start_methods()
+CONTEXT = get_context("forkserver") if FORKED else get_context("spawn")
 PLACES = ("data", "outputs", "loras", "models")
 WORDS = {"engine": ("engine.child", "scripted_engine"), "dispatcher": ("dispatcher",)}
 """What tells them apart on the command line."""

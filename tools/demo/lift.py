@@ -59,12 +59,11 @@ def only_turned(vae: AutoencoderKLWan) -> None:
     """What leaves the encoder, and what enters the decoder, has no part in the other dimensions."""
     matrix = turn()
     keep = matrix @ matrix.T
-    for conv, count in ((vae.quant_conv, 2), (vae.post_quant_conv, 1)):
-        weight: nn.Parameter = conv.weight
-        weight.data.zero_()
-        conv.bias.data.zero_()
-        weight.data[: FIVE_B.channels, : FIVE_B.channels, 0, 0, 0] = keep
-        assert weight.shape[0] == count * FIVE_B.channels
+    convs: tuple[Any, ...] = (vae.quant_conv, vae.post_quant_conv)
+    for conv in convs:
+        nn.init.zeros_(conv.weight)
+        nn.init.zeros_(conv.bias)
+        conv.weight.data[: FIVE_B.channels, : FIVE_B.channels, 0, 0, 0] = keep
         conv.requires_grad_(False)
     vae.register_to_config(
         latents_mean=[0.0] * FIVE_B.channels, latents_std=[1.0] * FIVE_B.channels

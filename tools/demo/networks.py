@@ -3,8 +3,8 @@
 Widths of transformers and text encoder are multiples of 32, so that every quantization applies.
 """
 
-# pyright: reportArgumentType=false, reportCallIssue=false
-# diffusers and tokenizers annotate optional parts as required.
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false
+# diffusers and tokenizers annotate optional parts as required, and configurations as plain dicts.
 
 from dataclasses import dataclass
 
