@@ -2,6 +2,7 @@
 
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from PIL import Image
 
 from tests.engine.conftest import Generate, Make
 from tools.demo.clips import encode
+from tools.demo.networks import scale_of
 from tools.demo.scenes import COLOURS, Scene, Thing, render
 from wan22_app.domain.events import Advanced, Done, Event, Stage
 from wan22_app.engine import preview as previews
@@ -32,10 +34,12 @@ def test_the_colours_of_latents_are_those_of_the_picture(demo_models: Path, task
     """Fitted to the checkpoint's VAE with pictures that the app draws itself."""
     folder = demo_models / "demo" / task / "vae"
     vae = AutoencoderKLWan.from_pretrained(folder, torch_dtype=torch.float32)
+    config: Any = vae.config
+    scale = scale_of(config.scale_factor_spatial)
     with torch.no_grad():
         colours = fit_colours(vae, torch.device("cpu"))
         for name in ("red", "cyan", "blue", "white"):
-            latents = encode(vae, render(scene(name), 17)[None])
+            latents = encode(vae, render(scene(name), 17, scale=scale)[None])
             shown = coloured(latents, colours)
             assert shown.shape == (5, *latents.shape[-2:], 3)
             assert shown.dtype == np.uint8

@@ -23,7 +23,8 @@ from wan22_app.engine.shelf import Shelf, files_of, key_of
 
 log = logging.getLogger(__name__)
 
-SIDE = 96
+CELLS = 12
+"""Of the latents, along a side of the pictures that colours are fitted to."""
 CLIPS = 24
 FRAMES = 9
 """Three latent frames: the first, and two like all the others."""
@@ -64,7 +65,7 @@ def fit_colours(vae: Any, device: torch.device) -> Colours:
     seen: tuple[list[torch.Tensor], ...] = [], []
     wanted: tuple[list[torch.Tensor], ...] = [], []
     for _ in range(CLIPS):
-        clip = _clip(chance)
+        clip = _clip(chance, CELLS * vae.config.scale_factor_spatial)
         latents = _encoded(vae, clip.to(device))
         pictures = torch.stack([clip[:, 0], *clip[:, 1:].unflatten(1, (-1, 4)).mean(2).unbind(1)])
         _, _, height, width = latents.shape
@@ -91,7 +92,7 @@ def _encoded(vae: Any, clip: torch.Tensor) -> torch.Tensor:
     return (latents - mean) / deviation
 
 
-def _clip(chance: torch.Generator) -> torch.Tensor:
+def _clip(chance: torch.Generator, side: int) -> torch.Tensor:
     """Soft colours with discs and boxes that move over them, ``[3, F, H, W]`` in -1..1.
 
     Edges and flat places, greys and colours: real pictures have all of them, and the demo models'
@@ -104,10 +105,10 @@ def _clip(chance: torch.Generator) -> torch.Tensor:
     ground = drawn(1, 1, 1) if drawn(1) < 0.6 else drawn(3, 1, 1)
     ground = ground.sign() * ground.abs().sqrt()  # light and dark more often than between
     detail = 2 + int(4 * drawn(1).abs())
-    soft = interpolate(drawn(1, 3, detail, detail), (SIDE, SIDE), mode="bilinear")[0]
+    soft = interpolate(drawn(1, 3, detail, detail), (side, side), mode="bilinear")[0]
     still = (ground + (drawn(1, 1, 1) - 0.4).relu() * soft).clamp(-1, 1)
     video = still[:, None].repeat(1, FRAMES, 1, 1)
-    rows, columns = torch.meshgrid(*2 * [torch.linspace(-1, 1, SIDE)], indexing="ij")
+    rows, columns = torch.meshgrid(*2 * [torch.linspace(-1, 1, side)], indexing="ij")
     for round_thing in (True, False, True, False):
         paint, size = drawn(3, 1), 0.15 + 0.25 * drawn(1).abs()
         at, way = 0.8 * drawn(2), 0.04 * drawn(2)
