@@ -7,6 +7,7 @@ from playwright.sync_api import Page, expect
 
 from tests import gguf_files
 from tests.e2e.conftest import App, OpenPage
+from wan22_app.domain.catalog import DEMO_TI2V
 
 PLAYS = """() => {
   const video = document.querySelector('#finished video, #result video');
@@ -76,7 +77,7 @@ def test_one_model_goes_both_ways(open_page: OpenPage, picture: Path, with_image
         page.locator("#start-image input[type=file]").set_input_files(picture)
         expect(page.locator("#start-preview")).to_be_visible()
     generate(page)
-    expect_video(page, prompt)
+    expect_video(page, prompt, DEMO_TI2V.size.width)
 
 
 def test_what_is_no_image_is_refused_beside_the_field(open_page: OpenPage, tmp_path: Path) -> None:
