@@ -29,7 +29,8 @@ OUTLINED = 0.15
 EMPHASIS = 3.0
 """How much more a pixel of an object counts than one of the background."""
 FIRST = 4.0
-"""How much more the first frame counts: it has latents of its own, which others share by four."""
+"""How much more the first frame counts for 5B's decoder: it has latents of its own, which others
+share by four."""
 SMALL_THINGS = 0.6
 """Share of pairs when the decoder is trained alone: their objects are half as large."""
 NOISE = 0.1
@@ -128,7 +129,7 @@ def teach(
 
     def decoded(step: int, chance: random.Random) -> torch.Tensor:
         cuts = _cuts(chance, _phase(PHASES, step / drawing.steps), SMALL_THINGS)
-        return _drawn(vae, cuts, _targets(teacher, cuts), FIVE_B.scale)
+        return _drawn(vae, cuts, _targets(teacher, cuts), FIVE_B.scale, FIRST)
 
     finding = Stage(f"{name}-encoder", encoding, 2e-3, smoothing=0.995)
     drawing = Stage(f"{name}-decoder", decoding, 2e-3, smoothing=0.995)
@@ -168,14 +169,19 @@ def _targets(teacher: AutoencoderKLWan, cuts: Sequence[Cut]) -> torch.Tensor:
 
 
 def _drawn(
-    vae: AutoencoderKLWan, cuts: Sequence[Cut], latents: torch.Tensor, scale: int = 1
+    vae: AutoencoderKLWan,
+    cuts: Sequence[Cut],
+    latents: torch.Tensor,
+    scale: int = 1,
+    first: float = 1.0,
 ) -> torch.Tensor:
-    """How far what the decoder draws of noisy latents is from the cuts."""
+    """How far what the decoder draws of noisy latents is from the cuts; ``first`` is what their
+    first frame counts."""
     video = torch.stack([each.video(scale) for each in cuts])
     empty = torch.stack([each.empty(scale) for each in cuts])
     seen = vae.decode(latents + NOISE * torch.randn_like(latents), return_dict=False)[0]
     weight = 1 + (EMPHASIS - 1) * ((video - empty).abs().amax(1, keepdim=True) > 0.02)
-    weight[:, :, 0] *= FIRST
+    weight[:, :, 0] *= first
     return difference(seen - video, weight)
 
 
