@@ -1,8 +1,4 @@
-"""The processes of one installation, killed and started again from outside.
-
-Dispatchers are forked from a process that has imported their code, where a platform can do that: a
-start then costs a tenth, and a kill meets a life at work more often than one that still imports.
-"""
+"""The processes of one installation, killed and started again from outside."""
 
 import contextlib
 import importlib
@@ -13,6 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from multiprocessing import get_all_start_methods, get_context
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
 
@@ -22,10 +19,17 @@ from wan22_app.adapters.locks import DISPATCHER, is_held
 from wan22_app.bootstrap import Services, build_services
 from wan22_app.settings import Settings
 
+if TYPE_CHECKING:
+    # Windows has only one of them.
+    from multiprocessing.context import ForkServerContext, SpawnContext
+
 PROJECT = Path(__file__).resolve().parents[1]
 PATIENCE_S = 600.0
-FORKED = "forkserver" in get_all_start_methods()
-CONTEXT = get_context("forkserver") if FORKED else get_context("spawn")
+FRESH = get_context("spawn")
+FORKED = get_context("forkserver") if "forkserver" in get_all_start_methods() else FRESH
+"""Dispatchers are forked from a process that has imported their code, where a platform can do that:
+a start costs a tenth, and a kill meets a life at work more often than one that still imports. Their
+memory is shared with that process, so growth is measured in fresh ones."""
 PLACES = ("data", "outputs", "loras", "models")
 WORDS = {"engine": ("engine.child", "scripted_engine"), "dispatcher": ("dispatcher",)}
 """What tells them apart on the command line."""
@@ -45,8 +49,16 @@ class Installation:
     A context manager: at its end none of them is left.
     """
 
-    def __init__(self, settings: Settings, dispatcher: str, *, web: bool = False):
+    def __init__(
+        self,
+        settings: Settings,
+        dispatcher: str,
+        *,
+        web: bool = False,
+        context: "SpawnContext | ForkServerContext" = FRESH,
+    ):
         self.settings = settings
+        self._context = context
         self._places = {f"WAN22_{name.upper()}": str(getattr(settings, name)) for name in PLACES}
         self._dispatcher = dispatcher
         self._started: list[BaseProcess] = []
@@ -99,8 +111,8 @@ class Installation:
     def _start_dispatcher(self) -> None:
         """Start one; a web that was quicker has started another, which is as good."""
         log = self.settings.logs / "start.log"
-        CONTEXT.set_forkserver_preload([self._dispatcher, *_imported()])
-        process = CONTEXT.Process(target=_become, args=(self._dispatcher, self._places, log))
+        self._context.set_forkserver_preload([self._dispatcher, *_imported()])
+        process = self._context.Process(target=_become, args=(self._dispatcher, self._places, log))
         process.start()
         self._started.append(process)
         deadline = time.monotonic() + PATIENCE_S

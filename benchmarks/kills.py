@@ -25,7 +25,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks.installation import PATIENCE_S, PROJECT, Installation, fresh
+from benchmarks.installation import FORKED, PATIENCE_S, PROJECT, Installation, fresh
 from benchmarks.report import publish
 from benchmarks.visitor import Visitor
 from tests.values import a_request
@@ -83,7 +83,8 @@ def _alone(base: Path, engine: str, kills: int, seed: int) -> dict[str, Any]:
 def run(folder: Path, models: Path, engine: str, kills: int, seed: int) -> dict[str, Any]:
     """The whole loop in a folder of its own, with the demo checkpoints of ``models``."""
     app = fresh(folder, models)
-    with Installation(app.settings, DISPATCHERS[engine], web=engine == "torch") as installation:
+    web = engine == "torch"
+    with Installation(app.settings, DISPATCHERS[engine], web=web, context=FORKED) as installation:
         loop = Loop(app, installation, random.Random(seed), engine)
         loop.undisturbed()
         with loop.submitting():
