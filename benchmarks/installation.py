@@ -100,6 +100,10 @@ class Installation:
                 victim.kill()
         while not all(map(_is_gone, victims)):
             time.sleep(0.002)
+        for process in self._started:
+            if process.pid in {victim.pid for victim in victims}:
+                # Its threads may outlive it by a moment, and with them its lock.
+                process.join(PATIENCE_S)
         # Also who ended by itself: what nobody waits for stays in the list of processes.
         self._started = [process for process in self._started if process.is_alive()]
         if self.web:
