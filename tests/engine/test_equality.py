@@ -18,6 +18,7 @@ from torch.nn.modules.module import register_module_forward_pre_hook
 from tests.engine.conftest import Generate, Make, Outcome
 from wan22_app.domain.generation import geometry
 from wan22_app.domain.work import Work
+from wan22_app.engine.convolution import quicken
 from wan22_app.engine.engine import latents_sha256
 from wan22_app.engine.picture import fitted
 
@@ -30,10 +31,11 @@ CASES = [
 
 
 def stock(work: Work, dtype: torch.dtype) -> torch.Tensor:
-    """The latents of diffusers' own call."""
+    """The latents of diffusers' own call, with the convolutions that ours has on a CPU."""
     request, spec = work.request, work.entry.spec
     folder = Path(work.entry.folder)
     vae = AutoencoderKLWan.from_pretrained(folder, subfolder="vae", torch_dtype=torch.float32)
+    quicken(vae)
     kind = WanImageToVideoPipeline if work.image else WanPipeline
     pipeline = kind.from_pretrained(folder, vae=vae, torch_dtype=dtype, local_files_only=True)
     pipeline.scheduler = UniPCMultistepScheduler.from_config(

@@ -22,6 +22,7 @@ from wan22_app.domain.catalog import (
     VaePrecision,
 )
 from wan22_app.domain.plan import MemoryPlan
+from wan22_app.engine.convolution import quicken
 from wan22_app.engine.lean import Lean
 from wan22_app.engine.placement import place, place_encoder, place_transformer, place_vae
 from wan22_app.engine.progress import Brake
@@ -128,6 +129,7 @@ def load(
         else:
             parts[name] = source(entry, name, plan)
         on_part()
+    quicken(parts["vae"])
     place_vae(parts["vae"], plan)
     brake.guard([*parts["vae"].encoder.down_blocks, *parts["vae"].decoder.up_blocks])
     text, image = _pipelines(entry, parts)
