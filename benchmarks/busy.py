@@ -43,7 +43,7 @@ def main() -> int:
 def run(base: Path, models: Path, jobs: int) -> dict[str, float]:
     """The whole queue in a folder of its own."""
     app = fresh(base, models)
-    image = app.images.accept(_png())
+    image = app.images.accept(picture())
     for number in range(jobs + 1):
         submit(app, DEMO_SPECS[number % len(DEMO_SPECS)], number, image)
     with Installation(app.settings, "wan22_app.dispatcher"):
@@ -79,7 +79,8 @@ def figures(app: Services, jobs: int) -> dict[str, float]:
     }
 
 
-def _png() -> bytes:
+def picture() -> bytes:
+    """A start image."""
     png = io.BytesIO()
     Image.new("RGB", (128, 128), "navy").save(png, "PNG")
     return png.getvalue()

@@ -78,7 +78,7 @@ def decodes(*, ours: bool) -> tuple[Work, Work]:
     from tools.demo.networks import A14B, build_vae
     from wan22_app.domain.catalog import DEMO_T2V
     from wan22_app.domain.generation import GenerationRequest, geometry
-    from wan22_app.engine.convolution import quicken
+    from wan22_app.engine.quicken import quicken
     from wan22_app.engine.decode import decode
     from wan22_app.engine.placement import tile_vae
 
