@@ -38,7 +38,9 @@ def main() -> int:
     """Run the command; returns its exit code."""
     parser = argparse.ArgumentParser(description="Set up, start or test wan22_app.")
     parser.add_argument("command", nargs="?", choices=("start", "setup", "test"), default="start")
-    parser.add_argument("--all", action="store_true", help="test: the slow ones too")
+    parser.add_argument(
+        "--all", action="store_true", help="test: the slow ones too, all but the long"
+    )
     args, rest = parser.parse_known_args()
     try:
         set_up()
@@ -196,7 +198,7 @@ def start(rest: list[str]) -> int:
 def run_tests(*, everything: bool, rest: list[str]) -> int:
     """Run pytest: most tests on every core, then those that need the machine for themselves."""
     environment = {**os.environ, "WAN22_CHROMIUM": find_browser()}
-    markers = "not gpu" if everything else "not slow and not gpu"
+    markers = "not gpu and not long" if everything else "not slow and not gpu"
     apart = [f"--ignore={folder}" for folder in ALONE]
     codes = []
     for share in ([*BESIDE_EACH_OTHER, *apart], ALONE):

@@ -20,12 +20,13 @@ from wan22_app.ports import Run
 from wan22_app.settings import Settings
 
 SLOT = "cpu"
+SCRIPT, MODULE = "tests.scripted_engine", "wan22_app.engine.child"
 PATIENCE_S = 90.0
 Start = Callable[[str], Run]
 
 
 def scripted(slot: str, lock_file: Path) -> Sequence[str]:
-    return (sys.executable, "-m", "tests.scripted_engine", slot, str(lock_file))
+    return (sys.executable, "-m", SCRIPT, slot, str(lock_file))
 
 
 def real(slot: str, lock_file: Path) -> Sequence[str]:
@@ -73,9 +74,10 @@ def ended(events: list[Event]) -> bool:
 
 
 def engine_pid(tmp_path: Path) -> int:
-    """The child that holds the slot; it is the only one of ours."""
-    (child,) = psutil.Process().children()
-    return child.pid
+    """The child that holds the slot; it is the only engine of ours."""
+    children = psutil.Process().children()
+    (engine,) = (child for child in children if {SCRIPT, MODULE} & {*child.cmdline()})
+    return engine.pid
 
 
 def test_a_run_ends_with_one_verdict_and_then_nothing(

@@ -560,6 +560,7 @@ def test_a_confirmed_job_is_never_lost_and_makes_at_most_one_video(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(1800)
 def test_the_same_in_thousands_of_examples(bench: Bench, request: pytest.FixtureRequest) -> None:
     play(bench, request, examples=500, steps=40)

@@ -78,9 +78,9 @@ def decodes(*, ours: bool) -> tuple[Work, Work]:
     from tools.demo.networks import A14B, build_vae
     from wan22_app.domain.catalog import DEMO_T2V
     from wan22_app.domain.generation import GenerationRequest, geometry
-    from wan22_app.engine.quicken import quicken
     from wan22_app.engine.decode import decode
     from wan22_app.engine.placement import tile_vae
+    from wan22_app.engine.quicken import quicken
 
     vae: Any = build_vae(A14B).eval()
     quicken(vae)

@@ -14,9 +14,9 @@ from torch.profiler import ProfilerActivity, profile
 from tests.engine import peaks
 from wan22_app.domain.catalog import DEMO_T2V, DEMO_TI2V, ModelSpec
 from wan22_app.domain.generation import GenerationRequest, Geometry, geometry
-from wan22_app.engine.quicken import quicken
 from wan22_app.engine.decode import Frame, decode, decoder_calls
 from wan22_app.engine.placement import tile_vae
+from wan22_app.engine.quicken import quicken
 
 FRAMES = 9
 CASES = [
@@ -79,9 +79,7 @@ def test_the_pictures_are_stocks_to_the_byte(
 
 @pytest.mark.parametrize("spec", [DEMO_T2V, DEMO_TI2V])
 @torch.no_grad()
-def test_quicker_kernels_give_the_same_up_to_rounding(
-    demo_models: Path, spec: ModelSpec
-) -> None:
+def test_quicker_kernels_give_the_same_up_to_rounding(demo_models: Path, spec: ModelSpec) -> None:
     made, quick = made_of(spec, 96, 64), load(demo_models, spec)
     plain, latents = copy.deepcopy(quick), latents_of(quick, spec, made)
     for module in plain.modules():

@@ -18,9 +18,9 @@ from torch.nn.modules.module import register_module_forward_pre_hook
 from tests.engine.conftest import Generate, Make, Outcome
 from wan22_app.domain.generation import geometry
 from wan22_app.domain.work import Work
-from wan22_app.engine.quicken import quicken
 from wan22_app.engine.engine import latents_sha256
 from wan22_app.engine.picture import fitted
+from wan22_app.engine.quicken import quicken
 
 CASES = [
     ("demo-t2v", False),

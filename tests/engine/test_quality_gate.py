@@ -13,7 +13,7 @@ PROJECT = Path(__file__).parents[2]
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("model", ["demo-i2v", "demo-ti2v"])
+@pytest.mark.parametrize("model", ["demo-i2v", pytest.param("demo-ti2v", marks=pytest.mark.long)])
 def test_balanced_and_fast_pass_their_gates(tmp_path: Path, model: str) -> None:
     places = {
         f"WAN22_{name}": str(tmp_path / name.lower()) for name in ("DATA", "OUTPUTS", "LORAS")

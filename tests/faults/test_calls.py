@@ -13,7 +13,7 @@ pytestmark = [
 
 
 @pytest.mark.parametrize(
-    ("kills", "errors"), [(15, 30), pytest.param(1, 2, marks=pytest.mark.slow)]
+    ("kills", "errors"), [(15, 30), pytest.param(1, 2, marks=(pytest.mark.slow, pytest.mark.long))]
 )
 def test_one_fault_of_the_disk_costs_no_job(
     tmp_path: Path, demo_models: Path, kills: int, errors: int

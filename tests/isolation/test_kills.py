@@ -9,7 +9,15 @@ from benchmarks.kills import run, sound
 
 @pytest.mark.slow
 @pytest.mark.timeout(1500)
-@pytest.mark.parametrize(("engine", "kills"), [("scripted", 160), ("torch", 40)])
+@pytest.mark.parametrize(
+    ("engine", "kills"),
+    [
+        ("scripted", 40),
+        ("torch", 10),
+        pytest.param("scripted", 160, marks=pytest.mark.long),
+        pytest.param("torch", 40, marks=pytest.mark.long),
+    ],
+)
 def test_killed_at_random_moments(
     tmp_path: Path, demo_models: Path, engine: str, kills: int
 ) -> None:

@@ -44,16 +44,16 @@ def test_t2v_draws_what_a_hundred_prompts_say(film: Film) -> None:
 @pytest.mark.parametrize(
     ("part", "kind", "count"),
     [
-        ("quantization", "int8", 25),
+        ("quantization", "int8", 12),
         ("quantization", "fp8", 12),
-        ("quantization", "int8-dynamic", 12),
         ("text_quantization", "int8", 12),
+        pytest.param("quantization", "int8", 25, marks=pytest.mark.long),
+        pytest.param("quantization", "int8-dynamic", 12, marks=pytest.mark.long),
     ],
 )
 def test_quantized_it_draws_what_the_prompts_say(
     film: Film, part: str, kind: str, count: int
 ) -> None:
-    """Fewer with those that take a processor longer."""
     asked = wishes(count)
     options = {"precision": "bf16", part: kind}
     measured = rates(

@@ -22,10 +22,10 @@ from wan22_app.domain.catalog import (
     VaePrecision,
 )
 from wan22_app.domain.plan import MemoryPlan
-from wan22_app.engine.quicken import quicken
 from wan22_app.engine.lean import Lean
 from wan22_app.engine.placement import place, place_encoder, place_transformer, place_vae
 from wan22_app.engine.progress import Brake
+from wan22_app.engine.quicken import quicken
 from wan22_app.engine.shelf import Shelf
 from wan22_app.engine.source import ENCODER, EXPERTS, TOKENIZER, Source
 from wan22_app.engine.text import Encoder, Reader
