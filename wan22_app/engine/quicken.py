@@ -33,7 +33,7 @@ def quicken(vae: nn.Module) -> None:
 def _convolved(
     conv: nn.Conv3d, video: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None
 ) -> torch.Tensor:
-    if not _fp32_on_cpu(video, weight):
+    if isinstance(conv.padding, str) or not _fp32_on_cpu(video, weight):
         return nn.Conv3d._conv_forward(conv, video, weight, bias)
     return torch.mkldnn_convolution(
         video, weight, bias, conv.padding, conv.stride, conv.dilation, conv.groups
