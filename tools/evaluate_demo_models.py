@@ -270,7 +270,9 @@ How near the given frames are in the video:
 ```
 
 No download. Seeded; may be stopped and started at any time; what is half done, and sheets of
-samples, lie in `data/demo-training`. `--effort 0.01` tries everything out in a few minutes.
+samples, lie in `data/demo-training`. `--effort 0.01` goes through everything in a quarter of an hour or
+so, and tells the pace of each stage.
+TIMES_HERE
 """
 
 

@@ -87,7 +87,8 @@ def train(
         for optimizer, values in zip(optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(values)
         workshop.say(f"{stage.name}: goes on at step {first}")
-    began = saved = looked = time.monotonic()
+    saved = looked = told = time.monotonic()
+    heard = first
     average: float | None = None
     for step in range(first, stage.steps):
         module.train()
@@ -103,8 +104,10 @@ def train(
         for name, weight in weights.items():
             smooth[name].lerp_(weight.detach(), 1 - decay)
         average = value.item() if average is None else 0.98 * average + 0.02 * value.item()
-        if (step + 1) % REPORT_STEPS == 0:
-            pace = (time.monotonic() - began) / (step + 1 - first)
+        if (step + 1) % REPORT_STEPS == 0 or step + 1 == stage.steps:
+            # Since the last report: the first steps compile, one for each size of clips.
+            pace = (time.monotonic() - told) / (step + 1 - heard)
+            told, heard = time.monotonic(), step + 1
             left = pace * (stage.steps - step - 1) / 60
             workshop.say(
                 f"{stage.name}: step {step + 1} of {stage.steps}, loss {average:.4f}, "
