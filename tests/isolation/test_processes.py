@@ -70,6 +70,7 @@ def test_a_drain_finishes_the_job_starts_none_and_loses_none(
         ensure_dispatcher(settings.locks, settings.logs)
         first, second = submit(app, "1", steps=200), submit(app, "2", steps=4)
         until(lambda: started(app, first), "the first steps")
+        drained = ours(settings, "wan22_app.dispatcher")
         done = subprocess.run(
             [sys.executable, "-m", "wan22_app.cli", "dispatch", "--drain"],
             capture_output=True, text=True, check=False,
@@ -77,7 +78,9 @@ def test_a_drain_finishes_the_job_starts_none_and_loses_none(
         assert done.returncode == 0, done.stderr
         assert (state(app, first), state(app, second)) == (JobState.SUCCEEDED, JobState.QUEUED)
         ensure_dispatcher(settings.locks, settings.logs)
-        assert not ours(settings, "wan22_app.dispatcher"), "a page must not start it again"
+        # The drained one may have given up the lock and still be on its way out.
+        again = set(ours(settings, "wan22_app.dispatcher")) - set(drained)
+        assert not again, "a page must not start it again"
         service = subprocess.Popen([sys.executable, "-m", "wan22_app.cli", "dispatch"])
         until(lambda: state(app, second).final, "the job that waited")
         service.terminate()
