@@ -68,7 +68,7 @@ def test_a_drain_finishes_the_job_starts_none_and_loses_none(
 ) -> None:
     with Attachment(settings.locks):
         ensure_dispatcher(settings.locks, settings.logs)
-        first, second = submit(app, "1", steps=200), submit(app, "2", steps=4)
+        first, second = submit(app, "1", steps=100), submit(app, "2", steps=4)
         until(lambda: started(app, first), "the first steps")
         drained = ours(settings, "wan22_app.dispatcher")
         done = subprocess.run(
