@@ -270,12 +270,12 @@ How near the given frames are in the video:
 ```
 
 No download. Seeded; may be stopped and started at any time; what is half done, and sheets of
-samples, lie in `data/demo-training`. `--effort` below 1 does a share of the steps
-and tells the pace of each stage.
+samples, lie in `data/demo-training`. `--effort` below 1 does a share of the steps and tells the
+pace of each stage.
 
-Two threads of an AMD EPYC take 1.2 s for a step of the VAE and 1.2 to 1.4 s for one of T2V's experts
-(`--effort 0.0035 --only t2v`). The experts' 35,000 steps alone are then some 13 hours, everything
-about 20: the aim, eight hours on two cores, is not met there.
+Two threads of an AMD EPYC take 1.2 s for a step of the VAE and 1.2 to 1.4 s for one of T2V's
+experts (`--effort 0.0035 --only t2v`). The experts' 35,000 steps alone are then some 13 hours,
+everything about 20: the aim, eight hours on two cores, is not met there.
 """
 
 
