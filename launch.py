@@ -201,10 +201,13 @@ def run_tests(*, everything: bool, rest: list[str]) -> int:
     markers = "not gpu and not long" if everything else "not slow and not gpu"
     apart = [f"--ignore={folder}" for folder in ALONE]
     codes = []
-    for share in ([*BESIDE_EACH_OTHER, *apart], ALONE):
+    # A worker for each core: with more threads of torch they would wait for each other.
+    one_thread = {**environment, "OMP_NUM_THREADS": "1"}
+    shares = ((one_thread, [*BESIDE_EACH_OTHER, *apart]), (environment, ALONE))
+    for around, share in shares:
         say(f"running the tests ({markers}): {' '.join(share)}")
         command = [str(PYTHON), "-m", "pytest", "-m", markers, *share, *rest]
-        codes.append(subprocess.run(command, cwd=PROJECT, env=environment, check=False).returncode)
+        codes.append(subprocess.run(command, cwd=PROJECT, env=around, check=False).returncode)
     return max(codes)
 
 

@@ -143,6 +143,7 @@ def test_one_that_was_stopped_leaves_the_vae_as_it_was(demo_models: Path, tile: 
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(600)
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak of a process from /proc")
 def test_tiles_leave_no_more_than_bytes_behind() -> None:

@@ -8,6 +8,7 @@ from benchmarks.soak import run
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(1500)  # half a second a job where the machine is quiet
 def test_five_hundred_jobs_leave_nothing_behind(tmp_path: Path, demo_models: Path) -> None:
     report = run(tmp_path, demo_models, 500)

@@ -45,8 +45,8 @@ def test_t2v_draws_what_a_hundred_prompts_say(film: Film) -> None:
     ("part", "kind", "count"),
     [
         ("quantization", "int8", 12),
-        ("quantization", "fp8", 12),
         ("text_quantization", "int8", 12),
+        pytest.param("quantization", "fp8", 12, marks=pytest.mark.long),
         pytest.param("quantization", "int8", 25, marks=pytest.mark.long),
         pytest.param("quantization", "int8-dynamic", 12, marks=pytest.mark.long),
     ],
@@ -64,7 +64,9 @@ def test_quantized_it_draws_what_the_prompts_say(
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("kind", ["Q8_0", "Q5_0", "Q4_0"])
+@pytest.mark.parametrize(
+    "kind", ["Q4_0", *(pytest.param(kind, marks=pytest.mark.long) for kind in ("Q8_0", "Q5_0"))]
+)
 def test_from_a_gguf_file_it_draws_what_the_prompts_say(film: Film, pack: Pack, kind: str) -> None:
     asked, options = wishes(12), {"experts": pack(DEMO_T2V.key, kind)}
     measured = rates(
