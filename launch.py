@@ -203,8 +203,7 @@ def run_tests(*, everything: bool, rest: list[str]) -> int:
     codes = []
     # A worker for each core: with more threads of torch they would wait for each other.
     one_thread = {**environment, "OMP_NUM_THREADS": "1"}
-    shares = ((one_thread, [*BESIDE_EACH_OTHER, *apart]), (environment, ALONE))
-    for around, share in shares:
+    for around, share in ((one_thread, [*BESIDE_EACH_OTHER, *apart]), (environment, ALONE)):
         say(f"running the tests ({markers}): {' '.join(share)}")
         command = [str(PYTHON), "-m", "pytest", "-m", markers, *share, *rest]
         codes.append(subprocess.run(command, cwd=PROJECT, env=around, check=False).returncode)

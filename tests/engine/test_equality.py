@@ -31,7 +31,7 @@ CASES = [
 
 
 def stock(work: Work, dtype: torch.dtype) -> torch.Tensor:
-    """The latents of diffusers' own call, with the convolutions that ours has on a CPU."""
+    """The latents of diffusers' own call, with the VAE's kernels that ours has on a CPU."""
     request, spec = work.request, work.entry.spec
     folder = Path(work.entry.folder)
     vae = AutoencoderKLWan.from_pretrained(folder, subfolder="vae", torch_dtype=torch.float32)
