@@ -6,24 +6,20 @@
 # pyright: reportAttributeAccessIssue=false
 # diffusers annotates configurations and encodings as their least common type.
 
-import math
 import random
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from diffusers import WanTransformer3DModel
-from diffusers.models.transformers.transformer_wan import WanAttnProcessor
 from torch import nn
 
+from tools.demo.blocks import arithmetic
 from tools.demo.clips import BOTH, FIRST, LATENTS, Clips
 from tools.demo.language import tell
-from tools.demo.networks import TEXT_LENGTH
 from tools.demo.scenes import Scene
 from tools.demo.stock import Stock
-from tools.demo.text import FOLDED
 from tools.demo.training import Stage, Workshop, train
 
 SHIFT = 8.0
@@ -90,11 +86,12 @@ def train_flow(
             text = embed([told(chance, scene) for scene in clips.scenes])
         sigma = levels(count, *sigmas)
         seen = condition(chance, clips, torch.randn_like(clips.layers[LATENTS]), sigma, text)
-        velocity = transformer(seen.hidden, seen.timestep, text, return_dict=False)[0]
+        with arithmetic():
+            velocity = transformer(seen.hidden, seen.timestep, text, return_dict=False)[0]
         weight = weights_of(clips.objects, sigma)
         if seen.counted is not None:
             weight = weight * seen.counted
-        error = (velocity - seen.target).square().mean(1, keepdim=True)
+        error = (velocity.float() - seen.target).square().mean(1, keepdim=True)
         return (error * weight).sum() / weight.sum()
 
     train(workshop, stage, transformer, loss, look)
@@ -191,50 +188,6 @@ class FromFrame:
                 seen = expert(mixed[own], sigma[own] * 1000, text[own], return_dict=False)
                 said[own] = seen[0]
         return said
-
-
-class FoldedPadding(WanAttnProcessor):
-    """Cross-attention in which the last token of a folded text counts as often as it was there.
-
-    ``n`` equal tokens get the weight of one whose score is greater by ``log n``, so the result is
-    that of the whole text, at a tenth of the cost for words.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.scores = torch.zeros(1, 1, 1, FOLDED)
-        self.scores[..., -1] = math.log(TEXT_LENGTH - FOLDED + 1)
-
-    def __call__(
-        self,
-        attn: Any,
-        hidden_states: torch.Tensor,
-        encoder_hidden_states: torch.Tensor | None = None,
-        attention_mask: torch.Tensor | None = None,
-        rotary_emb: tuple[torch.Tensor, torch.Tensor] | None = None,
-    ) -> torch.Tensor:
-        """As diffusers' own; a text of another length is not folded."""
-        if encoder_hidden_states is not None and encoder_hidden_states.shape[1] == FOLDED:
-            attention_mask = self.scores
-        return super().__call__(
-            attn, hidden_states, encoder_hidden_states, attention_mask, rotary_emb
-        )
-
-
-def folding(transformer: WanTransformer3DModel) -> WanTransformer3DModel:
-    """With cross-attention that reads folded texts, too."""
-    blocks: Any = transformer.blocks
-    for block in blocks:
-        block.attn2.set_processor(FoldedPadding())
-    return transformer
-
-
-def prepared(transformer: WanTransformer3DModel) -> WanTransformer3DModel:
-    """For faster training: folded padding, and compiled where a compiler is installed."""
-    folding(transformer)
-    if shutil.which("g++") or shutil.which("clang++"):
-        transformer.compile_repeated_blocks(dynamic=False)
-    return transformer
 
 
 def widened(trunk: WanTransformer3DModel, wide: WanTransformer3DModel) -> WanTransformer3DModel:

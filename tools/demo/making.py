@@ -3,8 +3,8 @@
 # pyright: reportArgumentType=false
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import cache, cached_property, partial
+from dataclasses import dataclass, fields, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,6 +18,8 @@ from diffusers import (
 from transformers import PreTrainedTokenizerFast, UMT5EncoderModel
 
 from tools.demo import flow, scenes
+from tools.demo.beside import beside
+from tools.demo.blocks import folding, prepared
 from tools.demo.clips import BATCH, FULL, SMALL, Format
 from tools.demo.export import SETTINGS, export, replace_vae
 from tools.demo.language import tell
@@ -47,6 +49,8 @@ from wan22_app.domain.catalog import DEMO_I2V, DEMO_SPECS, DEMO_T2V, DEMO_TI2V, 
 
 LOOKED_AT = 12
 """Prompts on a sample sheet."""
+EXPERTS = {"high": "transformer", "low": "transformer_2"}
+"""Of a pair, by the noise that each is for, and the folders of their weights."""
 LAYOUTS = tuple(str(spec.task) for spec in DEMO_SPECS)
 """Folders of the checkpoints."""
 NOTE = "outlines only; for the demo T2V of wan22_app, {} noise expert"
@@ -76,10 +80,11 @@ class Making:
         """Two experts from one trunk, 16 channels."""
         if self._is_there(DEMO_T2V):
             return
+        self._teach_both("t2v", self.t2v_expert, self._t2v_clips)
         pipeline = WanPipeline(
             **self._common(self.vae_a14b),
-            transformer=self._t2v_expert("high"),
-            transformer_2=self._t2v_expert("low"),
+            transformer=self.t2v_expert("high"),
+            transformer_2=self.t2v_expert("low"),
             boundary_ratio=DEMO_T2V.boundary,
         )
         self._look("t2v", pipeline)
@@ -89,10 +94,11 @@ class Making:
         """Two experts, 36 channels in: noise, mask and the encoded frames that are given."""
         if self._is_there(DEMO_I2V):
             return
+        self._teach_both("i2v", self.i2v_expert, self._i2v_clips)
         pipeline = WanImageToVideoPipeline(
             **self._common(self.vae_a14b),
-            transformer=self._i2v_expert("high"),
-            transformer_2=self._i2v_expert("low"),
+            transformer=self.i2v_expert("high"),
+            transformer_2=self.i2v_expert("low"),
             image_encoder=None,
             image_processor=None,
             boundary_ratio=DEMO_I2V.boundary,
@@ -103,7 +109,7 @@ class Making:
         """One expert, 48 channels, a timestep for each token."""
         if self._is_there(DEMO_TI2V):
             return
-        high, low = (flow.folding(self._t2v_expert(name)) for name in ("high", "low"))
+        high, low = (folding(self.t2v_expert(name)) for name in ("high", "low"))
         learned = flow.deepened(low, build_transformer(16, 16, DEEPER))
         condition = flow.FromFrame(high, low, DEMO_T2V.boundary or 0.0)
         clips = partial(self._clips, "a14b", self.vae_a14b, A14B, share=0.3)
@@ -124,14 +130,34 @@ class Making:
 
     def outlines(self) -> None:
         """A LoRA for each of T2V's experts."""
-        vae = self.vae_a14b
-        clips = cache(partial(self._clips, "a14b-outlined", vae, A14B, share=0.1, outlined=True))
-        for name in ("high", "low"):
-            expert = self._t2v_expert(name)
-            stage = self._stage(f"lora-{name}", 1500, 2e-3)
-            sigmas = self._sigmas(name, DEMO_T2V)
-            self._train(stage, with_lora(expert), clips, flow.from_text, batch=24, sigmas=sigmas)
-            save_lora(expert, self.loras / LORA.format(name), NOTE.format(name))
+        self._teach_both("lora", self.outline, self._outlined_clips)
+
+    def t2v_expert(self, name: str) -> WanTransformer3DModel:
+        """The trunk, taught for this noise alone."""
+        if finished := self._finished(EXPERTS[name], "t2v"):
+            return WanTransformer3DModel.from_pretrained(finished, torch_dtype=torch.float32)
+        expert: Any = WanTransformer3DModel.from_config(self.trunk.config)
+        expert.load_state_dict(self.trunk.state_dict())
+        stage = self._stage(f"t2v-{name}", {"high": 19000, "low": 16000}[name], 1.5e-3)
+        self._train(stage, expert, self._t2v_clips, flow.from_text, batch=24,
+                    sigmas=self._sigmas(name, DEMO_T2V))  # fmt: skip
+        return expert
+
+    def i2v_expert(self, name: str) -> WanTransformer3DModel:
+        """T2V's expert for the same noise, taught to look at the given frames."""
+        expert = flow.widened(self.t2v_expert(name), build_transformer(36, 16))
+        stage = self._stage(f"i2v-{name}", 1000, 1e-3)
+        self._train(stage, expert, self._i2v_clips, flow.from_channels, batch=24,
+                    sigmas=self._sigmas(name, DEMO_I2V))  # fmt: skip
+        return expert
+
+    def outline(self, name: str) -> None:
+        """The LoRA for T2V's expert for this noise."""
+        expert = self.t2v_expert(name)
+        stage = self._stage(f"lora-{name}", 1500, 2e-3)
+        self._train(stage, with_lora(expert), self._outlined_clips, flow.from_text, batch=24,
+                    sigmas=self._sigmas(name, DEMO_T2V))  # fmt: skip
+        save_lora(expert, self.loras / LORA.format(name), NOTE.format(name))
 
     @cached_property
     def tokenizer(self) -> PreTrainedTokenizerFast:
@@ -175,11 +201,32 @@ class Making:
                     look=lambda step: self._look("trunk", pipeline))  # fmt: skip
         return transformer
 
+    def _teach_both(
+        self, kind: str, teach: Callable[[str], object], clips: Callable[[], object]
+    ) -> None:
+        """Do the stages of both experts beside each other, if they are not done.
+
+        What both need is made before: each would make it for itself.
+        """
+        if all(self.workshop.path(f"{kind}-{name}.pt").exists() for name in EXPERTS):
+            return
+        if not self._finished(EXPERTS["high"], "t2v"):
+            _ = self.trunk
+        clips()
+        beside(teach, list(EXPERTS))
+
     def _t2v_clips(self) -> list[Stock]:
         return self._clips("a14b", self.vae_a14b, A14B)
 
     def _i2v_clips(self) -> list[Stock]:
         return self._clips("a14b-given", self.vae_a14b, A14B, share=0.1, conditioned=True)
+
+    def _outlined_clips(self) -> list[Stock]:
+        return self._clips("a14b-outlined", self.vae_a14b, A14B, share=0.1, outlined=True)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the parts: another process reads them where they are kept."""
+        return {each.name: getattr(self, each.name) for each in fields(self)}
 
     def _clips(
         self,
@@ -222,25 +269,6 @@ class Making:
         folders = [self.models / name / part for name in ([product] if product else LAYOUTS)]
         return next((folder for folder in folders if folder.is_dir()), None)
 
-    def _t2v_expert(self, name: str) -> WanTransformer3DModel:
-        part = {"high": "transformer", "low": "transformer_2"}[name]
-        if finished := self._finished(part, "t2v"):
-            return WanTransformer3DModel.from_pretrained(finished, torch_dtype=torch.float32)
-        expert: Any = WanTransformer3DModel.from_config(self.trunk.config)
-        expert.load_state_dict(self.trunk.state_dict())
-        stage = self._stage(f"t2v-{name}", {"high": 19000, "low": 16000}[name], 1.5e-3)
-        self._train(stage, expert, self._t2v_clips, flow.from_text, batch=24,
-                    sigmas=self._sigmas(name, DEMO_T2V))  # fmt: skip
-        return expert
-
-    def _i2v_expert(self, name: str) -> WanTransformer3DModel:
-        """T2V's expert for the same noise, taught to look at the given frames."""
-        expert = flow.widened(self._t2v_expert(name), build_transformer(36, 16))
-        stage = self._stage(f"i2v-{name}", 1000, 1e-3)
-        self._train(stage, expert, self._i2v_clips, flow.from_channels, batch=24,
-                    sigmas=self._sigmas(name, DEMO_I2V))  # fmt: skip
-        return expert
-
     def _sigmas(self, expert: str, spec: ModelSpec) -> tuple[float, float]:
         boundary = spec.boundary or 0.0
         return (boundary, 1.0) if expert == "high" else (0.0, boundary)
@@ -258,7 +286,7 @@ class Making:
     ) -> None:
         encoder, tokenizer = self.text_encoder, self.tokenizer
         flow.train_flow(
-            self.workshop, stage, flow.prepared(transformer), clips, condition,
+            self.workshop, stage, prepared(transformer), clips, condition,
             lambda prompts: embed(tokenizer, encoder, prompts),
             batch=batch, sigmas=sigmas, look=look,
         )  # fmt: skip
