@@ -31,6 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--models", type=Path, default=Path("data/demo-training/models"))
     parser.add_argument("--loras", type=Path, default=Path("loras"))
     parser.add_argument("--seed", type=int, default=SEED)
+    parser.add_argument("--device", default="cpu", help="of the networks: cpu or cuda")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument(
         "--effort", type=float, default=1.0, help="share of the usual steps; below 1 to try it out"
@@ -40,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     torch.set_num_threads(options.threads)
     options.work.mkdir(parents=True, exist_ok=True)
     workshop = Workshop(options.work, options.seed, say)
-    making = Making(workshop, options.models, options.loras, options.effort)
+    making = Making(workshop, options.models, options.loras, options.effort, options.device)
     for product in options.only:
         getattr(making, product)()
     return 0

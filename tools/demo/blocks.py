@@ -45,7 +45,7 @@ class FoldedPadding(WanAttnProcessor):
     ) -> torch.Tensor:
         """As diffusers' own; a text of another length is not folded."""
         if encoder_hidden_states is not None and encoder_hidden_states.shape[1] == FOLDED:
-            attention_mask = self.scores
+            attention_mask = self.scores.to(hidden_states.device)
         return super().__call__(
             attn, hidden_states, encoder_hidden_states, attention_mask, rotary_emb
         )
@@ -75,7 +75,7 @@ class WrittenOut(FoldedPadding):
             query, key = turned(query, *rotary_emb), turned(key, *rotary_emb)
         scores = query.transpose(1, 2) * query.shape[-1] ** -0.5 @ key.permute(0, 2, 3, 1)
         if encoder_hidden_states is not None and seen.shape[1] == FOLDED:
-            scores = scores + self.scores
+            scores = scores + self.scores.to(scores.device)
         found = scores.softmax(-1) @ value
         return attn.to_out[0](found.transpose(1, 2).flatten(2)).float()
 
@@ -125,7 +125,8 @@ def quickened(transformer: WanTransformer3DModel) -> WanTransformer3DModel:
 
 def prepared(transformer: WanTransformer3DModel) -> WanTransformer3DModel:
     """For faster training, and compiled where a compiler is installed."""
-    (quickened if fast_in_bf16() else folding)(transformer)
+    bf16 = fast_in_bf16() and transformer.device.type == "cpu"
+    (quickened if bf16 else folding)(transformer)
     # Kernels of the stages before count against the limit, beyond which nothing is compiled.
     torch.compiler.reset()
     if shutil.which("g++") or shutil.which("clang++"):

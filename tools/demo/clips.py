@@ -61,6 +61,11 @@ class Clips:
     layers: dict[str, torch.Tensor]
     objects: torch.Tensor
 
+    def to(self, device: torch.device) -> "Clips":
+        """The same on another device."""
+        layers = {kind: layer.to(device) for kind, layer in self.layers.items()}
+        return Clips(self.scenes, layers, self.objects.to(device))
+
 
 def make_clips(
     workshop: Workshop,
@@ -129,16 +134,9 @@ def presence(scene: Scene, layout: Layout) -> torch.Tensor:
 @torch.no_grad()
 def encode(vae: AutoencoderKLWan, videos: torch.Tensor) -> torch.Tensor:
     """Normalised latents of clips ``[B, 3, F, H, W]``."""
-    latents = vae.encode(videos).latent_dist.mode()
+    latents = vae.encode(videos.to(vae.device)).latent_dist.mode()
     mean, deviation = statistics(vae)
-    return (latents - mean) / deviation
-
-
-@torch.no_grad()
-def decode(vae: AutoencoderKLWan, latents: torch.Tensor) -> torch.Tensor:
-    """Clips of normalised latents."""
-    mean, deviation = statistics(vae)
-    return vae.decode(latents * deviation + mean, return_dict=False)[0].clamp(-1, 1)
+    return ((latents - mean) / deviation).cpu()
 
 
 @torch.no_grad()
@@ -151,6 +149,7 @@ def condition(
         tokenizer=none, text_encoder=none, vae=vae, scheduler=none, transformer=none
     )
     height, width = video.shape[-2:]
+    video = video.to(vae.device)
     _, channels = pipeline.prepare_latents(
         video[None, :, 0],
         1,
@@ -159,9 +158,9 @@ def condition(
         width,
         video.shape[1],
         torch.float32,
-        torch.device("cpu"),
+        vae.device,
         None,
         None,
         video[None, :, -1] if last else None,
     )
-    return channels
+    return channels.cpu()

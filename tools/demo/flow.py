@@ -81,10 +81,10 @@ def train_flow(
             kept.extend(material())
         stock = chance.choices(kept, [each.format.often for each in kept])[0]
         count = batch * stock.format.crowd
-        clips = stock.compose(chance, count)
+        clips = stock.compose(chance, count).to(transformer.device)
         with torch.no_grad():
             text = embed([told(chance, scene) for scene in clips.scenes])
-        sigma = levels(count, *sigmas)
+        sigma = levels(count, *sigmas).to(transformer.device)
         seen = condition(chance, clips, torch.randn_like(clips.layers[LATENTS]), sigma, text)
         with arithmetic():
             velocity = transformer(seen.hidden, seen.timestep, text, return_dict=False)[0]
@@ -176,7 +176,7 @@ class FromFrame:
             return Batch(mixed, times.flatten(1), self._said(mixed, sigma, text))
         mixed[:, :, 0] = clean[:, :, 0]
         times[:, 0] = 0
-        counted = torch.ones(1, 1, frames, 1, 1)
+        counted = clean.new_ones(1, 1, frames, 1, 1)
         counted[:, :, 0] = 0
         return Batch(mixed, times.flatten(1), noise - clean, counted)
 

@@ -30,7 +30,7 @@ def turn() -> torch.Tensor:
 
 def turned(latents: torch.Tensor) -> torch.Tensor:
     """Latents ``[B, 48, T, H, W]`` of A14B's normalised ones ``[B, 16, T, H, W]``."""
-    return torch.einsum("oc,bcthw->bothw", turn(), latents)
+    return torch.einsum("oc,bcthw->bothw", turn().to(latents.device), latents)
 
 
 def lifted(transformer: WanTransformer3DModel) -> WanTransformer3DModel:
@@ -44,7 +44,7 @@ def lifted(transformer: WanTransformer3DModel) -> WanTransformer3DModel:
         {**told, "in_channels": channels, "out_channels": channels}
     )
     state: dict[str, Any] = transformer.state_dict()
-    matrix = turn()
+    matrix = turn().to(transformer.device)
     patches = torch.einsum("oc,wcthp->wothp", matrix, state["patch_embedding.weight"])
     out = {}
     for part in ("weight", "bias"):
@@ -75,4 +75,4 @@ def only_turned(vae: AutoencoderKLWan) -> None:
 def targets(vae: AutoencoderKLWan, videos: torch.Tensor) -> torch.Tensor:
     """Latents ``[B, 48, T, H, W]`` of scenes twice as large, from A14B's VAE and clips."""
     mean, deviation = statistics(vae)
-    return turned((vae.encode(videos).latent_dist.mode() - mean) / deviation)
+    return turned((vae.encode(videos.to(vae.device)).latent_dist.mode() - mean) / deviation)

@@ -75,6 +75,7 @@ class Making:
     models: Path
     loras: Path
     effort: float
+    device: str = "cpu"
 
     def t2v(self) -> None:
         """Two experts from one trunk, 16 channels."""
@@ -110,12 +111,13 @@ class Making:
         if self._is_there(DEMO_TI2V):
             return
         high, low = (folding(self.t2v_expert(name)) for name in ("high", "low"))
-        learned = flow.deepened(low, build_transformer(16, 16, DEEPER))
+        learned = self._placed(flow.deepened(low, build_transformer(16, 16, DEEPER)))
         condition = flow.FromFrame(high, low, DEMO_T2V.boundary or 0.0)
         clips = partial(self._clips, "a14b", self.vae_a14b, A14B, share=0.3)
         self._train(self._stage("ti2v", 1200, 1e-3), learned, clips, condition, batch=16)
         pipeline = WanPipeline(
-            **self._common(self.vae_5b), transformer=lifted(learned), transformer_2=None,
+            **self._common(self.vae_5b), transformer=self._placed(lifted(learned)),
+            transformer_2=None,
             expand_timesteps=True,
         )  # fmt: skip
         self._look("ti2v", pipeline, FIVE_B.scale)
@@ -135,8 +137,10 @@ class Making:
     def t2v_expert(self, name: str) -> WanTransformer3DModel:
         """The trunk, taught for this noise alone."""
         if finished := self._finished(EXPERTS[name], "t2v"):
-            return WanTransformer3DModel.from_pretrained(finished, torch_dtype=torch.float32)
-        expert: Any = WanTransformer3DModel.from_config(self.trunk.config)
+            return self._placed(
+                WanTransformer3DModel.from_pretrained(finished, torch_dtype=torch.float32)
+            )
+        expert = self._placed(WanTransformer3DModel.from_config(self.trunk.config))
         expert.load_state_dict(self.trunk.state_dict())
         stage = self._stage(f"t2v-{name}", {"high": 19000, "low": 16000}[name], 1.5e-3)
         self._train(stage, expert, self._t2v_clips, flow.from_text, batch=24,
@@ -145,7 +149,7 @@ class Making:
 
     def i2v_expert(self, name: str) -> WanTransformer3DModel:
         """T2V's expert for the same noise, taught to look at the given frames."""
-        expert = flow.widened(self.t2v_expert(name), build_transformer(36, 16))
+        expert = self._placed(flow.widened(self.t2v_expert(name), build_transformer(36, 16)))
         stage = self._stage(f"i2v-{name}", 1000, 1e-3)
         self._train(stage, expert, self._i2v_clips, flow.from_channels, batch=24,
                     sigmas=self._sigmas(name, DEMO_I2V))  # fmt: skip
@@ -168,7 +172,7 @@ class Making:
     def text_encoder(self) -> UMT5EncoderModel:
         """One for all three checkpoints."""
         if finished := self._finished("text_encoder"):
-            return UMT5EncoderModel.from_pretrained(finished, dtype=torch.float32)
+            return self._placed(UMT5EncoderModel.from_pretrained(finished, dtype=torch.float32))
         encoder = self._seeded("text", lambda: build_text_encoder(len(self.tokenizer)))
         train_text(self.workshop, self.tokenizer, encoder, self._steps(1500))
         return encoder
@@ -253,7 +257,9 @@ class Making:
         learn: Callable[[Workshop, str, AutoencoderKLWan], None],
     ) -> AutoencoderKLWan:
         if finished := self._finished("vae", product):
-            vae = AutoencoderKLWan.from_pretrained(finished, torch_dtype=torch.float32)
+            vae = self._placed(
+                AutoencoderKLWan.from_pretrained(finished, torch_dtype=torch.float32)
+            )
             channels_last(vae)
             return vae.eval().requires_grad_(False)
         vae = self._seeded(name, lambda: build_vae(layout))
@@ -333,7 +339,10 @@ class Making:
     def _seeded(self, name: str, build: Callable[[], Any]) -> Any:
         """Build with random weights that depend on the seed and the name alone."""
         self.workshop.chance(name, "weights")
-        return build()
+        return self._placed(build())
+
+    def _placed(self, part: Any) -> Any:
+        return part.to(self.device)
 
     def _stage(self, name: str, steps: int, rate: float) -> Stage:
         return Stage(name, self._steps(steps), rate)

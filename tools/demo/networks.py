@@ -185,5 +185,5 @@ def channels_last(module: nn.Module) -> None:
 def statistics(vae: AutoencoderKLWan) -> tuple[torch.Tensor, torch.Tensor]:
     """Mean and deviation of the latents, ``[1, C, 1, 1, 1]``."""
     shape = (1, -1, 1, 1, 1)
-    return (torch.tensor(vae.config.latents_mean).view(shape),
-            torch.tensor(vae.config.latents_std).view(shape))  # fmt: skip
+    return (torch.tensor(vae.config.latents_mean, device=vae.device).view(shape),
+            torch.tensor(vae.config.latents_std, device=vae.device).view(shape))  # fmt: skip

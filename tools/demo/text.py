@@ -56,7 +56,7 @@ def embed(
     The last place is always padding and stands for all that would follow: ``FoldedPadding`` makes
     up for it. Raises ValueError when a prompt leaves no place for that.
     """
-    read = _tokens(tokenizer, prompts)
+    read = _tokens(tokenizer, prompts).to(encoder.device)
     words = encoder(read["input_ids"], read["attention_mask"]).last_hidden_state
     return words * read["attention_mask"][..., None]
 
@@ -67,16 +67,16 @@ def train_text(
     """Train the encoder in place; says how many answers are right on fresh prompts."""
     with torch.no_grad():
         encoder.shared.weight.normal_(std=1.0)
-    both = Understanding(encoder)
+    both: Any = Understanding(encoder).to(encoder.device)
     right = [0.0]
 
     def loss(step: int, chance: Any) -> torch.Tensor:
         prompts, told = zip(*(tell(chance, draw_scene(chance, 128, 128, pair=0.5))
                               for _ in range(BATCH)), strict=True)  # fmt: skip
-        read = _tokens(tokenizer, list(prompts))
+        read = _tokens(tokenizer, list(prompts)).to(encoder.device)
         words = encoder(read["input_ids"], read["attention_mask"]).last_hidden_state
         scores = both.reader(words, read["attention_mask"] == 0)
-        wanted = torch.tensor([_answers(one) for one in told]).T
+        wanted = torch.tensor([_answers(one) for one in told], device=encoder.device).T
         hits = [(score.argmax(1) == want) for score, want in zip(scores, wanted, strict=True)]
         right[0] = float(torch.stack(hits).float().mean())
         parts = [nn.functional.cross_entropy(score, want)

@@ -82,7 +82,7 @@ def train(
     if part.exists():
         state = _read(part)
         first = state["step"]
-        smooth = {name: value.float() for name, value in state["smooth"].items()}
+        smooth = {name: value.to(weights[name]) for name, value in state["smooth"].items()}
         _put(weights, state["weights"])
         for optimizer, values in zip(optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(values)

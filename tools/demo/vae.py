@@ -124,7 +124,7 @@ def teach(
 
     def encoded(step: int, chance: random.Random) -> torch.Tensor:
         cuts = _cuts(chance, _phase(PHASES, step / finding.steps))
-        large = torch.stack([each.video(FIVE_B.scale) for each in cuts])
+        large = torch.stack([each.video(FIVE_B.scale) for each in cuts]).to(vae.device)
         return (vae.encode(large).latent_dist.mode() - _targets(teacher, cuts)).square().mean()
 
     def decoded(step: int, chance: random.Random) -> torch.Tensor:
@@ -147,7 +147,7 @@ def _train(
 ) -> None:
     def loss(step: int, chance: random.Random) -> torch.Tensor:
         cuts = _cuts(chance, _phase(phases, step / stage.steps), pair)
-        video = torch.stack([each.video() for each in cuts])
+        video = torch.stack([each.video() for each in cuts]).to(vae.device)
         latents = vae.encode(video).latent_dist.mode()
         return _drawn(vae, cuts, latents) + 3e-4 * latents.square().mean()
 
@@ -177,8 +177,8 @@ def _drawn(
 ) -> torch.Tensor:
     """How far what the decoder draws of noisy latents is from the cuts; ``first`` is what their
     first frame counts."""
-    video = torch.stack([each.video(scale) for each in cuts])
-    empty = torch.stack([each.empty(scale) for each in cuts])
+    video = torch.stack([each.video(scale) for each in cuts]).to(vae.device)
+    empty = torch.stack([each.empty(scale) for each in cuts]).to(vae.device)
     seen = vae.decode(latents + NOISE * torch.randn_like(latents), return_dict=False)[0]
     weight = 1 + (EMPHASIS - 1) * ((video - empty).abs().amax(1, keepdim=True) > 0.02)
     weight[:, :, 0] *= first
@@ -241,8 +241,8 @@ def difference(error: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
 @torch.no_grad()
 def reconstruct(vae: AutoencoderKLWan, video: torch.Tensor) -> torch.Tensor:
     """A clip ``[3, F, H, W]`` through encoder and decoder."""
-    latents = vae.encode(video[None]).latent_dist.mode()
-    return vae.decode(latents, return_dict=False)[0][0].clamp(-1, 1)
+    latents = vae.encode(video[None].to(vae.device)).latent_dist.mode()
+    return vae.decode(latents, return_dict=False)[0][0].clamp(-1, 1).cpu()
 
 
 def _store_statistics(workshop: Workshop, name: str, vae: AutoencoderKLWan) -> None:
@@ -252,7 +252,7 @@ def _store_statistics(workshop: Workshop, name: str, vae: AutoencoderKLWan) -> N
         chance = workshop.chance(name, "statistics", index)
         video = render(draw_scene(chance, 128, 128), FRAMES)
         with torch.no_grad():
-            clips.append(vae.encode(video[None]).latent_dist.mode())
+            clips.append(vae.encode(video[None].to(vae.device)).latent_dist.mode())
     latents = torch.cat(clips)
     mean, deviation = latents.mean((0, 2, 3, 4)), latents.std((0, 2, 3, 4)).clamp(min=0.05)
     vae.register_to_config(latents_mean=mean.tolist(), latents_std=deviation.tolist())
