@@ -1,4 +1,7 @@
-"""Training on another device: torch's own one without memory refuses whatever lies elsewhere."""
+"""Training on another device: torch's own one without memory refuses most of what lies elsewhere.
+
+Not all: embeddings and sums of Einstein take tensors of the processor there.
+"""
 
 import random
 from collections.abc import Callable, Sequence

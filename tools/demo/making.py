@@ -76,6 +76,7 @@ class Making:
     loras: Path
     effort: float
     device: str = "cpu"
+    """Of the networks; clips are drawn and put together by the processor."""
 
     def t2v(self) -> None:
         """Two experts from one trunk, 16 channels."""
@@ -110,16 +111,17 @@ class Making:
         """One expert, 48 channels, a timestep for each token."""
         if self._is_there(DEMO_TI2V):
             return
-        high, low = (folding(self.t2v_expert(name)) for name in ("high", "low"))
+        high, low = (folding(self.t2v_expert(name)) for name in EXPERTS)
         learned = self._placed(flow.deepened(low, build_transformer(16, 16, DEEPER)))
         condition = flow.FromFrame(high, low, DEMO_T2V.boundary or 0.0)
         clips = partial(self._clips, "a14b", self.vae_a14b, A14B, share=0.3)
         self._train(self._stage("ti2v", 1200, 1e-3), learned, clips, condition, batch=16)
         pipeline = WanPipeline(
-            **self._common(self.vae_5b), transformer=self._placed(lifted(learned)),
+            **self._common(self.vae_5b),
+            transformer=self._placed(lifted(learned)),
             transformer_2=None,
             expand_timesteps=True,
-        )  # fmt: skip
+        )
         self._look("ti2v", pipeline, FIVE_B.scale)
         self._export(pipeline, DEMO_TI2V, "TI2V-5B", FROM_T2V)
 
@@ -133,6 +135,8 @@ class Making:
     def outlines(self) -> None:
         """A LoRA for each of T2V's experts."""
         self._teach_both("lora", self.outline, self._outlined_clips)
+        for name in EXPERTS:
+            self.outline(name)
 
     def t2v_expert(self, name: str) -> WanTransformer3DModel:
         """The trunk, taught for this noise alone."""

@@ -19,7 +19,7 @@ from tools.demo.muon import Muon
 
 SAVE_SECONDS = 60.0
 LOOK_SECONDS = 600.0
-REPORT_STEPS = 50
+REPORT_STEPS = 20
 
 
 @dataclass(frozen=True)
