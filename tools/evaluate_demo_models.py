@@ -271,11 +271,31 @@ How near the given frames are in the video:
 
 No download. Seeded; may be stopped and started at any time; what is half done, and sheets of
 samples, lie in `data/demo-training`. `--effort` below 1 does a share of the steps and tells the
-pace of each stage.
+pace of each stage. `--device cuda` puts the networks on a card; no card has been tried.
 
-Two threads of an AMD EPYC take 1.2 s for a step of the VAE and 1.2 to 1.4 s for one of T2V's
-experts (`--effort 0.0035 --only t2v`). The experts' 35,000 steps alone are then some 13 hours,
-everything about 20: the aim, eight hours on two cores, is not met there.
+On two cores of an Intel Xeon with AMX everything takes about 7.7 hours: the steps of each stage
+times its pace there in runs of a few of them, not one run of all. A processor without AMX is
+slower: two threads of one core of an AMD EPYC took 1.2 to 1.4 s for a step of an expert, in fp32,
+one expert after the other, so about 20 hours for everything.
+
+| stage | steps | on the Xeon, two threads or one each | minutes |
+| --- | --- | --- | --- |
+| text encoder | 1,500 | 0.17 s a step | 4 |
+| VAE of T2V and I2V | 2,200 | 0.82 s | 30 |
+| clips, all of them |  | 4 s for 32 of the native size; with given frames 28 s | 45 |
+| T2V's trunk | 3,000 | 0.50 s | 25 |
+| T2V's experts, side by side | 19,000 and 16,000 | 0.74 s for each, alone 0.67 s | 230 |
+| TI2V's transformer | 1,200 | 0.74 s | 15 |
+| TI2V's VAE | 700 and 1,400 | 0.52 and 1.22 s | 35 |
+| I2V's experts and the LoRAs | twice 1,000, twice 1,500 | as T2V's experts | 35 |
+| decoder of T2V and I2V | 3,000 | 0.82 s | 40 |
+
+```bash
+.venv/bin/python -m tools.train_demo_models --effort 0.02  # paces of most stages
+.venv/bin/python -m tools.train_demo_models --effort 0.1 --only t2v  # of the VAE: stop it then
+```
+
+The weights in `models/demo` had as many steps, in fp32 and in several pieces.
 """
 
 
