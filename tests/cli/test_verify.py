@@ -12,6 +12,8 @@ import pytest
 from wan22_app.adapters.files import read_recipe
 from wan22_app.domain.output import RECIPE_KEY, Recipe
 
+pytestmark = pytest.mark.slow
+
 Wan22 = Callable[..., subprocess.CompletedProcess[str]]
 SMALL = ("--width", 64, "--height", 64, "--frames", 5, "--steps", 2, "--seed", 7)
 KEEPS = {"movflags": "use_metadata_tags"}

@@ -20,6 +20,8 @@ from wan22_app.domain.events import Cancelled, Done, Stage
 from wan22_app.engine import tasks
 from wan22_app.engine.footage import footage, last_frames
 
+pytestmark = pytest.mark.slow
+
 MODELS = ("demo-i2v", "demo-ti2v")
 STILL = "e" * 64
 

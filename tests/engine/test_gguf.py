@@ -14,6 +14,8 @@ from tests.values import PLAN
 from wan22_app.domain.events import Cancelled, Done, Stage
 from wan22_app.domain.generation import LoraRef
 
+pytestmark = pytest.mark.slow
+
 FAR = {"Q8_0": 0.05, "Q5_0": 0.25, "Q4_0": 0.5}
 """Distance of the final latents from those of the plain weights, over their length. Measured after
 four steps of the four cases below: 0.01 to 0.02, 0.09 to 0.14 and 0.23 to 0.32."""

@@ -20,6 +20,8 @@ from wan22_app.domain.generation import LoraRef
 from wan22_app.domain.plan import MemoryPlan
 from wan22_app.engine.engine import Engine
 
+pytestmark = pytest.mark.slow
+
 ONE = PLAN.model_copy(update={"keep": "one"})
 BLOCKS = ONE.model_copy(update={"offload": "block"})
 CASES = [("demo-t2v", False), ("demo-i2v", True), ("demo-ti2v", False), ("demo-ti2v", True)]

@@ -20,6 +20,8 @@ from wan22_app.engine.engine import Engine
 from wan22_app.engine.preview import coloured, fit_colours
 from wan22_app.engine.shelf import Shelf
 
+pytestmark = pytest.mark.slow
+
 PREVIEW = "0" * 32 + ".1.preview.part"
 
 

@@ -21,6 +21,8 @@ from wan22_app.engine.engine import Engine
 from wan22_app.engine.quantized import UNUSED_S, Copies
 from wan22_app.engine.source import Disk
 
+pytestmark = pytest.mark.slow
+
 ON_A_PROCESSOR = ("int8", "int8-dynamic", "fp8")
 FAR = {"int8": 0.12, "int8-dynamic": 0.17, "fp8": 0.25}
 """Distance of the final latents from those of bf16, over their length. Measured after four steps of

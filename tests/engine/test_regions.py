@@ -18,10 +18,13 @@ from wan22_app.domain.generation import LoraRef
 from wan22_app.domain.trials import Tried
 from wan22_app.engine.regions import tried
 
-pytestmark = pytest.mark.skipif(
-    not (shutil.which("g++") or shutil.which("clang++")),
-    reason="a processor's kernels are compiled by a C++ compiler, and none is installed",
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not (shutil.which("g++") or shutil.which("clang++")),
+        reason="a processor's kernels are compiled by a C++ compiler, and none is installed",
+    ),
+]
 BLOCKS = PLAN.model_copy(update={"offload": "block"})
 COMPILED = {"compilation": "regional"}
 LAYOUTS = (("demo-t2v", False), ("demo-i2v", True), ("demo-ti2v", False), ("demo-ti2v", True))

@@ -12,6 +12,8 @@ from wan22_app.domain.events import Cancelled, Stage
 from wan22_app.engine.engine import Engine
 from wan22_app.engine.step_cache import StepCache
 
+pytestmark = pytest.mark.slow
+
 MANY = {"steps": 20, "step_cache": 0.2}
 
 

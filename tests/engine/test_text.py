@@ -17,6 +17,8 @@ from wan22_app.engine.progress import Brake
 from wan22_app.engine.shelf import Shelf
 from wan22_app.engine.source import from_disk
 
+pytestmark = pytest.mark.slow
+
 WITHOUT_ENCODER = 4
 """Scheduler, VAE and two experts."""
 

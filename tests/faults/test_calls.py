@@ -7,13 +7,14 @@ import pytest
 from tests.faults.disk import missing, run
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.skipif(bool(missing()), reason=missing()),
     pytest.mark.timeout(3600),
 ]
 
 
 @pytest.mark.parametrize(
-    ("kills", "errors"), [(15, 30), pytest.param(1, 2, marks=(pytest.mark.slow, pytest.mark.long))]
+    ("kills", "errors"), [(15, 30), pytest.param(1, 2, marks=pytest.mark.long)]
 )
 def test_one_fault_of_the_disk_costs_no_job(
     tmp_path: Path, demo_models: Path, kills: int, errors: int

@@ -7,12 +7,13 @@ import pytest
 from tests.faults.disk import missing, run
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.skipif(bool(missing()), reason=missing()),
     pytest.mark.timeout(3600),
 ]
 
 
-@pytest.mark.parametrize("cuts", [4, pytest.param(25, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("cuts", [4, 25])
 @pytest.mark.parametrize("journal", ["delete", "wal"])
 def test_no_confirmed_job_is_lost(
     tmp_path: Path, demo_models: Path, journal: str, cuts: int
