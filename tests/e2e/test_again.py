@@ -2,6 +2,7 @@
 
 import secrets
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.conftest import OpenPage
@@ -26,6 +27,7 @@ def kill_while_decoding(services: Services, job: Job) -> None:
     until(lambda: now().state.final or now().epoch > epoch, "somebody who notices")
 
 
+@pytest.mark.slow
 def test_a_decode_that_failed_for_good_is_done_again_alone(
     open_page: OpenPage, services: Services
 ) -> None:

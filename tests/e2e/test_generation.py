@@ -145,6 +145,7 @@ def test_what_a_job_is_going_to_show_is_seen_while_it_runs(open_page: OpenPage) 
     expect(page.locator("#running")).to_have_count(0)
 
 
+@pytest.mark.slow
 def test_a_reload_and_a_second_tab_show_the_same_and_closing_changes_nothing(
     open_page: OpenPage,
 ) -> None:
@@ -241,6 +242,7 @@ def test_gguf_files_are_a_model_of_their_own(open_page: OpenPage, app: App) -> N
             path.unlink(missing_ok=True)
 
 
+@pytest.mark.slow
 def test_a_video_is_continued(open_page: OpenPage) -> None:
     page = open_page()
     fill(page, "a green square that is to go on")

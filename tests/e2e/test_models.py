@@ -40,6 +40,7 @@ def picture(page: Page, name: str) -> None:
         )
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_weights_left")
 def test_a_model_is_got_interrupted_and_gone_on_with(
     app: App, hub: FakeHub, open_page: OpenPage

@@ -335,6 +335,7 @@ def test_a_file_removed_by_hand_is_said_on_its_card(page: Page, many: list[str],
     expect(detail.get_by_role("button", name="Use this frame")).to_have_count(0)
 
 
+@pytest.mark.slow
 def test_a_new_video_appears_without_a_reload_and_its_recipe_makes_an_equal_one(
     page: Page, open_page: OpenPage, app: App, tmp_path: Path
 ) -> None:

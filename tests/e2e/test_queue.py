@@ -5,6 +5,7 @@ from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.e2e.conftest import App, OpenPage
@@ -41,6 +42,7 @@ def press(row: Locator, name: str) -> None:
     row.get_by_role("button", name=name, exact=True).click()
 
 
+@pytest.mark.slow
 def test_ten_jobs_are_reordered_paused_resumed_and_cancelled(
     open_page: OpenPage, services: Services
 ) -> None:

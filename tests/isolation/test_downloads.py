@@ -73,6 +73,7 @@ def size(hub: FakeHub) -> int:
     return hub.files()[BIG].stat().st_size
 
 
+@pytest.mark.slow
 def test_a_waiting_job_runs_when_its_weights_are_here(
     app: Services, settings: Settings, hub: FakeHub
 ) -> None:

@@ -1,5 +1,7 @@
 """What a run is said to take, and what it takes: the real engine, seen from outside."""
 
+import pytest
+
 from tests.isolation.conftest import state, until
 from tests.values import a_request
 from wan22_app.adapters.db.engine import create_engine
@@ -19,6 +21,7 @@ from wan22_app.settings import Settings
 WITHIN = 1.08
 
 
+@pytest.mark.slow
 def test_arithmetic_is_an_upper_bound_and_one_job_makes_it_exact(
     app: Services, settings: Settings
 ) -> None:

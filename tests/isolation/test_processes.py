@@ -22,6 +22,7 @@ from wan22_app.domain.job import JobState
 from wan22_app.settings import Settings
 
 
+@pytest.mark.slow
 def test_a_killed_engine_costs_a_retry_and_no_more(app: Services, settings: Settings) -> None:
     with Attachment(settings.locks):
         ensure_dispatcher(settings.locks, settings.logs)
@@ -33,6 +34,7 @@ def test_a_killed_engine_costs_a_retry_and_no_more(app: Services, settings: Sett
         assert "requeued" in [event.kind for event in app.queue.story(LOCAL_PERSON, job.id)]
 
 
+@pytest.mark.slow
 def test_a_killed_dispatcher_takes_its_engine_along_and_the_next_goes_on(
     app: Services, settings: Settings
 ) -> None:

@@ -21,6 +21,7 @@ from wan22_app.domain.account import LOCAL_PERSON
 from wan22_app.settings import Settings
 
 
+@pytest.mark.slow
 def test_a_killed_web_costs_its_running_job_nothing(
     app: Services, settings: Settings, tmp_path: Path
 ) -> None:
