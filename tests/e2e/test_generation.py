@@ -68,6 +68,7 @@ def test_an_uploaded_picture_becomes_a_video(open_page: OpenPage, picture: Path)
     expect_video(page, "the orange square grows")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("with_image", [False, True])
 def test_one_model_goes_both_ways(open_page: OpenPage, picture: Path, with_image: bool) -> None:
     page = open_page()

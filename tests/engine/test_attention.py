@@ -26,6 +26,8 @@ from wan22_app.engine.lean import Lean
 from wan22_app.engine.trials import PATIENCE_S, in_a_process, trials
 from wan22_app.engine.versions import libraries
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 
 

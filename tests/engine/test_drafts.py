@@ -14,6 +14,8 @@ from wan22_app.adapters.latents import FolderLatents
 from wan22_app.domain.events import Cancelled, Drafted, Event, Failed, Resumed, Stage
 from wan22_app.engine.engine import Engine
 
+pytestmark = pytest.mark.slow
+
 CASES = [("demo-t2v", False), ("demo-i2v", True), ("demo-ti2v", False), ("demo-ti2v", True)]
 STEPS, UNTIL = 8, 2
 

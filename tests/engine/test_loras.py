@@ -14,6 +14,8 @@ from tests.values import PLAN
 from wan22_app.domain.generation import LoraRef
 from wan22_app.domain.lora_keys import ATTENTION, FEED_FORWARD
 
+pytestmark = pytest.mark.slow
+
 RANK = 4
 NATIVE = {**ATTENTION, **FEED_FORWARD}
 WIDE = 512

@@ -23,6 +23,8 @@ from wan22_app.engine.engine import Engine, latents_sha256
 from wan22_app.engine.saved import basis
 from wan22_app.services.story import CHANGES
 
+pytestmark = pytest.mark.slow
+
 CASES = [("demo-t2v", False), ("demo-i2v", True), ("demo-ti2v", False), ("demo-ti2v", True)]
 STEPS = 6
 

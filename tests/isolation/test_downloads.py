@@ -91,6 +91,7 @@ def test_a_waiting_job_runs_when_its_weights_are_here(
         assert state(app, job) is JobState.SUCCEEDED, app.queue.get(LOCAL_PERSON, job.id).problem
 
 
+@pytest.mark.slow
 def test_a_killed_downloader_is_started_again_and_goes_on(
     app: Services, settings: Settings, hub: FakeHub
 ) -> None:

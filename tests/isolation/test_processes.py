@@ -106,6 +106,7 @@ def test_without_anybody_attached_the_job_goes_back_and_the_card_is_free(
         until(lambda: started(app, job), "the job at work again")
 
 
+@pytest.mark.slow
 def test_a_polite_stop_counts_nothing(app: Services, settings: Settings) -> None:
     service = subprocess.Popen([sys.executable, "-m", "wan22_app.dispatcher"])
     job = submit(app, "1", steps=200)
