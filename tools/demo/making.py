@@ -82,7 +82,8 @@ class Making:
         """Two experts from one trunk, 16 channels."""
         if self._is_there(DEMO_T2V):
             return
-        self._teach_both("t2v", self.t2v_expert, self._t2v_clips)
+        if not self._has_experts():
+            self._teach_both("t2v", self.t2v_expert, self._t2v_clips)
         pipeline = WanPipeline(
             **self._common(self.vae_a14b),
             transformer=self.t2v_expert("high"),
@@ -218,7 +219,7 @@ class Making:
         """
         if all(self.workshop.path(f"{kind}-{name}.pt").exists() for name in EXPERTS):
             return
-        if not self._finished(EXPERTS["high"], "t2v"):
+        if not self._has_experts():
             _ = self.trunk
         clips()
         beside(teach, list(EXPERTS))
@@ -270,6 +271,10 @@ class Making:
         channels_last(vae)
         learn(self.workshop, name, vae)
         return vae
+
+    def _has_experts(self) -> bool:
+        """Whether T2V's are finished, though perhaps not all around them."""
+        return all(self._finished(part, "t2v") for part in EXPERTS.values())
 
     def _is_there(self, spec: ModelSpec) -> bool:
         return (self.models / str(spec.task) / SETTINGS).is_file()
