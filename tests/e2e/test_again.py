@@ -11,6 +11,8 @@ from wan22_app.bootstrap import Services
 from wan22_app.domain.account import LOCAL_PERSON
 from wan22_app.domain.job import Job, JobState
 
+pytestmark = pytest.mark.slow
+
 LARGE = {"model": "demo-t2v", "steps": 1, "width": 320, "height": 320, "frames": 17}
 
 
@@ -27,7 +29,6 @@ def kill_while_decoding(services: Services, job: Job) -> None:
     until(lambda: now().state.final or now().epoch > epoch, "somebody who notices")
 
 
-@pytest.mark.slow
 def test_a_decode_that_failed_for_good_is_done_again_alone(
     open_page: OpenPage, services: Services
 ) -> None:
