@@ -291,7 +291,7 @@ one expert after the other, so about 20 hours for everything.
 | decoder of T2V and I2V | 3,000 | 0.82 s | 40 |
 
 ```bash
-.venv/bin/python -m tools.train_demo_models --effort 0.02  # paces; of clips by the times of its lines
+.venv/bin/python -m tools.train_demo_models --effort 0.02  # clips: by the times of its lines
 .venv/bin/python -m tools.train_demo_models --effort 0.1 --only t2v  # of the VAE: stop it then
 ```
 
